@@ -1,0 +1,1 @@
+//! Aggregate functions: adapters between Arrow and the pure rooms.

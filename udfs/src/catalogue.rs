@@ -1,0 +1,45 @@
+//! The one list of all SQL functions.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableFunctionImpl;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::prelude::SessionContext;
+
+use crate::doc::FunctionDoc;
+
+/// How DataFusion runs a function.
+#[derive(Debug, Clone)]
+pub enum Implementation {
+    /// A scalar function.
+    Scalar(Arc<ScalarUDF>),
+    /// An aggregate function.
+    Aggregate(Arc<AggregateUDF>),
+    /// A table function.
+    Table(Arc<dyn TableFunctionImpl>),
+}
+
+/// A SQL function: what it says about itself, and what runs.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// Its documentation.
+    pub doc: &'static FunctionDoc,
+    /// Its implementation.
+    pub implementation: Implementation,
+}
+
+/// All SQL functions of this crate, sorted by name.
+pub fn functions() -> Vec<Function> {
+    vec![]
+}
+
+/// Registers every function of this crate in a session.
+pub fn register_all(ctx: &SessionContext) {
+    for function in functions() {
+        match function.implementation {
+            Implementation::Scalar(udf) => ctx.register_udf(udf.as_ref().clone()),
+            Implementation::Aggregate(udaf) => ctx.register_udaf(udaf.as_ref().clone()),
+            Implementation::Table(udtf) => ctx.register_udtf(function.doc.name, udtf),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Anomaly detectors: pure algorithms over ndarray, in the manner of linfa.

@@ -1,0 +1,1 @@
+//! Metrics of a detector against labels: pure functions over slices.

@@ -1,0 +1,1 @@
+//! Scalar functions: adapters between Arrow and the pure rooms.
