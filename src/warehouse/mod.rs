@@ -1,0 +1,25 @@
+//! The warehouse: immutable versions of relations as Parquet files, and the sources beside them.
+//!
+//! Files are written under paths never used before; nothing is visible until the audit store
+//! says so. This room writes no audit record and never ends a run.
+
+mod audit_tables;
+mod catalog;
+mod fingerprint;
+mod landing;
+mod malformed;
+mod manifest;
+mod relation;
+mod schema;
+mod store;
+mod table;
+mod writer;
+
+pub use catalog::{Catalog, Entry, Input, LandingInput};
+pub use fingerprint::Fingerprint;
+pub use landing::Landing;
+pub use manifest::{Manifest, StepManifest};
+pub use relation::{Layer, Relation};
+pub use store::Store;
+pub use table::VersionTable;
+pub use writer::{Progress, WrittenVersion, write_table};
