@@ -40,6 +40,7 @@ pub(super) struct FileSource {
     pub(super) names: Option<Vec<String>>,
     #[serde(default)]
     pub(super) types: BTreeMap<String, String>,
+    pub(super) newlines: Option<bool>,
     pub(super) infer_rows: Option<NonZeroUsize>,
 }
 

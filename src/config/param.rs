@@ -119,6 +119,8 @@ pub struct Param {
 #[derive(Debug, Clone, Default)]
 pub struct Params {
     values: BTreeMap<String, Param>,
+    /// `--param` names without a default: they must be used by some statement.
+    undeclared: Vec<String>,
     /// `--param` values that do not fit the type of their default. Reported when the run starts,
     /// so that the failed run is on record.
     mistyped: Vec<(String, String, Literal)>,
@@ -136,7 +138,10 @@ impl Params {
         }
         for (name, text) in overrides {
             let value = match params.values.get(&name) {
-                None => Some(Literal::infer(&text)),
+                None => {
+                    params.undeclared.push(name.clone());
+                    Some(Literal::infer(&text))
+                }
                 Some(default) => default.value.parse_like(&text),
             };
             match value {
@@ -155,6 +160,11 @@ impl Params {
     /// The value of `$name`.
     pub fn get(&self, name: &str) -> Option<&Param> {
         self.values.get(name)
+    }
+
+    /// Names given by `--param` alone, without a default.
+    pub fn undeclared(&self) -> &[String] {
+        &self.undeclared
     }
 
     /// All parameters by name.

@@ -73,6 +73,8 @@ pub struct TextOptions {
     pub names: Option<Vec<String>>,
     /// SQL types by column name; the others are inferred.
     pub types: BTreeMap<String, String>,
+    /// Whether quoted values may contain line breaks. Such files are read by one thread each.
+    pub newlines: bool,
     /// Rows of each file that inference looks at.
     pub infer_rows: usize,
 }
@@ -88,6 +90,7 @@ impl Default for TextOptions {
             null: None,
             names: None,
             types: BTreeMap::new(),
+            newlines: false,
             infer_rows: 10_000,
         }
     }
@@ -193,6 +196,7 @@ fn text_options(source: FileSource) -> Result<TextOptions, String> {
         null: source.null,
         names: source.names,
         types: source.types,
+        newlines: source.newlines.unwrap_or(default.newlines),
         infer_rows: source.infer_rows.map_or(default.infer_rows, |rows| rows.get()),
     })
 }

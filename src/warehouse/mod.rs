@@ -6,6 +6,7 @@
 mod audit_tables;
 mod catalog;
 mod fingerprint;
+mod inputs;
 mod landing;
 mod malformed;
 mod manifest;
@@ -15,8 +16,10 @@ mod store;
 mod table;
 mod writer;
 
-pub use catalog::{Catalog, Entry, Input, LandingInput};
+pub use catalog::{Catalog, Entry};
+pub(crate) use catalog::CATALOG;
 pub use fingerprint::Fingerprint;
+pub use inputs::Input;
 pub use landing::Landing;
 pub use manifest::{Manifest, StepManifest};
 pub use relation::{Layer, Relation};

@@ -1,0 +1,243 @@
+//! From an error of the engine to one a user can act on: what failed, in which file and line,
+//! what was meant.
+
+use std::error::Error as StdError;
+
+use datafusion::common::{Column, SchemaError};
+use datafusion::error::DataFusionError;
+use datafusion::object_store;
+
+use super::script::Statement;
+use crate::error::{Error, ErrorKind};
+
+/// A place in a script.
+#[derive(Debug, Clone)]
+pub(super) struct Place<'a> {
+    file: &'a str,
+    line: u64,
+    column: u64,
+    source_line: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// A line and column of a file's text, both from 1.
+    pub(super) fn new(file: &'a str, text: &'a str, line: u64, column: u64) -> Self {
+        let source_line = text.lines().nth((line as usize).saturating_sub(1)).unwrap_or_default();
+        Self { file, line, column, source_line }
+    }
+
+    /// `file:line:column` with the line and a caret under the place.
+    pub(super) fn render(&self) -> String {
+        let number = self.line.to_string();
+        let gutter = " ".repeat(number.len());
+        let indent = " ".repeat((self.column as usize).saturating_sub(1));
+        format!(
+            "{}:{}:{}\n    {gutter} |\n    {number} | {}\n    {gutter} | {indent}^",
+            self.file, self.line, self.column, self.source_line
+        )
+    }
+}
+
+/// The engine's error, as one of a statement. `names` are the relations it could have meant.
+pub(super) fn explain(error: DataFusionError, statement: &Statement, names: &[String]) -> Error {
+    let place = position(&error, statement);
+    translate(error, names).with_context("at", place)
+}
+
+/// The engine's error without a place, as one of the driver.
+pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
+    let error = match own(error) {
+        Ok(own) => return own,
+        Err(error) => error,
+    };
+    match error.find_root() {
+        DataFusionError::SchemaError(cause, _) => {
+            if let SchemaError::FieldNotFound { field, valid_fields } = cause.as_ref() {
+                return unknown_column(field, valid_fields);
+            }
+            Error::sql(cause.to_string())
+        }
+        DataFusionError::Plan(message) => plan_error(message, names),
+        DataFusionError::SQL(cause, _) => Error::sql(cause.to_string()),
+        DataFusionError::NotImplemented(message) => {
+            Error::sql(format!("DataFusion does not support this: {message}"))
+        }
+        DataFusionError::Configuration(message) => Error::sql(message.clone()),
+        DataFusionError::ResourcesExhausted(message) => {
+            let message = message.lines().next().unwrap_or(message);
+            Error::new(ErrorKind::Resources, format!("out of memory or disk: {message}"))
+                .with_hint("raise --memory-limit, or lower --partitions; --temp-dir says where spill files go")
+        }
+        DataFusionError::Execution(message) => Error::new(ErrorKind::Data, message.clone()),
+        DataFusionError::ArrowError(cause, _) => Error::new(ErrorKind::Data, cause.to_string()),
+        DataFusionError::ParquetError(cause) => {
+            Error::io("a Parquet file cannot be read or written").with_source(cause.to_string())
+        }
+        DataFusionError::Internal(message) => {
+            let message = message.lines().next().unwrap_or(message);
+            Error::internal(format!("the engine failed: {message}"))
+                .with_hint("please report this with the statement")
+        }
+        DataFusionError::ExecutionJoin(cause) => {
+            Error::internal("a task of the engine ended unexpectedly").with_source(cause.to_string())
+        }
+        root => match storage(root) {
+            Some(storage) => storage,
+            None => Error::new(ErrorKind::Data, root.message().into_owned()),
+        },
+    }
+}
+
+/// Recovers our own error where it crossed the engine.
+fn own(error: DataFusionError) -> Result<Error, DataFusionError> {
+    match error {
+        DataFusionError::External(cause) => {
+            cause.downcast::<Error>().map(|own| *own).map_err(DataFusionError::External)
+        }
+        DataFusionError::Context(text, cause) => {
+            own(*cause).map_err(|cause| DataFusionError::Context(text, Box::new(cause)))
+        }
+        DataFusionError::Diagnostic(diagnostic, cause) => {
+            own(*cause).map_err(|cause| DataFusionError::Diagnostic(diagnostic, Box::new(cause)))
+        }
+        other => Err(other),
+    }
+}
+
+/// A failure of the object store or of the file system anywhere in the chain.
+fn storage(error: &DataFusionError) -> Option<Error> {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    let mut found = None;
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            if io.kind() == std::io::ErrorKind::StorageFull {
+                return Some(
+                    Error::io("the disk is full")
+                        .with_source(io.to_string())
+                        .with_hint("free some space; nothing was published, and the next run resumes"),
+                );
+            }
+            found = Some(Error::io("reading or writing failed").with_source(io.to_string()));
+        } else if let Some(store) = error.downcast_ref::<object_store::Error>() {
+            found = Some(Error::io("the object store failed").with_source(store.to_string()));
+        }
+        cause = error.source();
+    }
+    found
+}
+
+fn plan_error(message: &str, names: &[String]) -> Error {
+    let message = message.trim();
+    if let Some(table) = message.strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found")) {
+        let table = table.strip_prefix("pipeline.").unwrap_or(table);
+        let table = table.strip_prefix("public.").unwrap_or(table);
+        let error = Error::sql(format!("there is no table or view `{table}`"));
+        return match table.strip_prefix("landing.") {
+            Some(source) => error.with_hint(format!(
+                "configure it as [sources.{source}] or with `--source {source}=PATH`{}",
+                closest(table, names).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+            )),
+            None => suggest(error, table, names, "it must be made by an earlier statement or be published"),
+        };
+    }
+    // "Invalid function 'x'.\nDid you mean 'y'?"
+    match message.split_once(".\nDid you mean '") {
+        Some((what, meant)) => Error::sql(what.replace("Invalid function", "there is no function").replace('\'', "`"))
+            .with_hint(format!("did you mean `{}`?", meant.trim_end_matches("'?"))),
+        None => Error::sql(message),
+    }
+}
+
+fn unknown_column(field: &Column, valid: &[Column]) -> Error {
+    let names: Vec<String> = valid.iter().map(|column| column.name.clone()).collect();
+    let error = Error::sql(format!("there is no column `{}`", field.flat_name()));
+    let error = suggest(error, &field.name, &names, "");
+    match names.is_empty() {
+        true => error,
+        false => error.with_context("columns", names.join(", ")),
+    }
+}
+
+fn suggest(error: Error, name: &str, names: &[String], otherwise: &str) -> Error {
+    match closest(name, names) {
+        Some(name) => error.with_hint(format!("did you mean `{name}`?")),
+        None if otherwise.is_empty() => error,
+        None => error.with_hint(otherwise),
+    }
+}
+
+/// The name that is nearly this one, where there is one: a typing error, another case, or the
+/// same name in a layer.
+pub(super) fn closest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    let close = |candidate: &&String| {
+        let candidate_lower = candidate.to_lowercase();
+        let last = candidate_lower.rsplit('.').next().unwrap_or_default();
+        let allowed = 1 + name.chars().count() / 4;
+        (last == lower || strsim::damerau_levenshtein(&candidate_lower, &lower) <= allowed)
+            && **candidate != name
+    };
+    names
+        .iter()
+        .filter(close)
+        .min_by_key(|candidate| strsim::damerau_levenshtein(&candidate.to_lowercase(), &lower))
+        .map(String::as_str)
+}
+
+/// Where in the script: the engine's span, else the word the error is about, else the statement.
+fn position(error: &DataFusionError, statement: &Statement) -> String {
+    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
+    let (line, column) = span
+        .map(|span| (span.start.line, span.start.column))
+        .or_else(|| find_word(&statement.script, statement.line, &word(error)?))
+        .unwrap_or((statement.line, statement.column));
+    statement.place(line, column).render()
+}
+
+fn word(error: &DataFusionError) -> Option<String> {
+    match error.find_root() {
+        DataFusionError::SchemaError(cause, _) => match cause.as_ref() {
+            SchemaError::FieldNotFound { field, .. } => Some(field.name.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Line and column of the first whole word at or below a line, all from 1.
+fn find_word(text: &str, from: u64, word: &str) -> Option<(u64, u64)> {
+    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    text.lines().enumerate().skip(from as usize - 1).find_map(|(line, content)| {
+        let whole = content.match_indices(word).find(|(at, _)| {
+            !part(content[..*at].chars().next_back())
+                && !part(content[at + word.len()..].chars().next())
+        })?;
+        Some((line as u64 + 1, content[..whole.0].chars().count() as u64 + 1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_shown_with_its_line_and_a_caret() {
+        let place = Place::new("a.sql", "SELECT 1,\n  byts\nFROM t", 2, 3);
+        assert_eq!(place.render(), "a.sql:2:3\n      |\n    2 |   byts\n      |   ^");
+    }
+
+    #[test]
+    fn suggestions_know_typing_errors_case_and_layers() {
+        let names = ["raw.events", "silver.flows", "src_ip", "Dur"].map(str::to_owned);
+        assert_eq!(closest("silver.flow", &names), Some("silver.flows"));
+        assert_eq!(closest("flows", &names), Some("silver.flows"));
+        assert_eq!(closest("dur", &names), Some("Dur"));
+        assert_eq!(closest("scr_ip", &names), Some("src_ip"));
+        assert_eq!(closest("entirely_else", &names), None);
+    }
+
+    #[test]
+    fn words_are_found_whole() {
+        assert_eq!(find_word("bytes\nSELECT bytes_in,\n  bytes FROM t", 2, "bytes"), Some((3, 3)));
+    }
+}

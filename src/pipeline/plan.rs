@@ -1,0 +1,295 @@
+//! What a statement means: which relation it writes, and the plan of the rows.
+
+use datafusion::common::Result as DataFusionResult;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::dml::InsertOp;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, WriteOp};
+use datafusion::sql::TableReference;
+use datafusion::sql::parser::{CopyToSource, Statement as Ast};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Query, Select, SelectItem, SetExpr, Statement as Tree, UnaryOperator,
+    Value, ValueWithSpan,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+use crate::audit::RelationKind;
+use crate::error::{Error, Result};
+use crate::warehouse::{Catalog, Entry, Relation};
+
+/// A statement with its meaning.
+#[derive(Debug)]
+pub enum Action {
+    /// `CREATE [OR REPLACE] TABLE layer.name AS …`: a new version.
+    CreateTable { relation: Relation, rows: LogicalPlan },
+    /// `INSERT INTO layer.name …`: a new version that keeps the files of the one before.
+    Insert { relation: Relation, rows: LogicalPlan },
+    /// `CREATE [OR REPLACE] VIEW layer.name AS …`: a stored query.
+    CreateView { relation: Relation, definition: String, rows: LogicalPlan },
+    /// `CREATE TABLE IF NOT EXISTS` of a relation that exists, `DROP … IF EXISTS` of none.
+    Nothing { reason: &'static str },
+    /// `DROP TABLE` or `DROP VIEW`.
+    Drop { relation: Relation },
+    /// `ASSERT condition AS 'message'`.
+    Assert(Assertion),
+    /// `SET`, `RESET`, `CREATE EXTERNAL TABLE landing.x`: changes the session.
+    Session(LogicalPlan),
+    /// `SELECT`, `EXPLAIN`, `SHOW`: gives rows to whoever runs it.
+    Query(LogicalPlan),
+    /// `COPY … TO`: writes outside the warehouse.
+    Copy(LogicalPlan),
+}
+
+/// A blocking check.
+#[derive(Debug)]
+pub struct Assertion {
+    /// The condition as written.
+    pub condition: String,
+    /// What is wrong where it does not hold.
+    pub message: String,
+    /// One row, one Boolean.
+    pub plan: LogicalPlan,
+    /// Counts the offending rows, where the condition is about their absence.
+    pub offending: Option<LogicalPlan>,
+}
+
+impl Action {
+    /// Kind of statement, as the audit store keeps it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CreateTable { .. } => "table",
+            Self::Insert { .. } => "insert",
+            Self::CreateView { .. } => "view",
+            Self::Drop { .. } => "drop",
+            Self::Assert(_) => "assert",
+            Self::Query(_) => "select",
+            Self::Session(_) | Self::Copy(_) | Self::Nothing { .. } => "other",
+        }
+    }
+
+    /// The relation that it writes.
+    pub fn relation(&self) -> Option<&Relation> {
+        match self {
+            Self::CreateTable { relation, .. }
+            | Self::Insert { relation, .. }
+            | Self::CreateView { relation, .. }
+            | Self::Drop { relation } => Some(relation),
+            _ => None,
+        }
+    }
+
+    /// The plan whose rows it needs.
+    pub fn rows(&self) -> Option<&LogicalPlan> {
+        match self {
+            Self::CreateTable { rows, .. }
+            | Self::Insert { rows, .. }
+            | Self::CreateView { rows, .. } => Some(rows),
+            Self::Assert(assertion) => Some(&assertion.plan),
+            Self::Query(plan) | Self::Copy(plan) => Some(plan),
+            Self::Session(_) | Self::Drop { .. } | Self::Nothing { .. } => None,
+        }
+    }
+}
+
+/// Plans a bound statement against the catalog as it is now.
+pub async fn plan(ast: Ast, state: &SessionState, catalog: &Catalog) -> DataFusionResult<Action> {
+    if let Ast::Statement(tree) = &ast
+        && let Tree::Assert { condition, message } = tree.as_ref()
+    {
+        return assertion(condition, message.as_ref(), state).await.map(Action::Assert);
+    }
+    let definition = definition(&ast);
+    let plan = state.statement_to_plan(ast).await?;
+    Ok(match plan {
+        LogicalPlan::Ddl(ddl) => define(ddl, definition, catalog)?,
+        LogicalPlan::Dml(dml) => match dml.op {
+            WriteOp::Insert(InsertOp::Append) => {
+                let relation = Relation::written(&dml.table_name)?;
+                let rows = dml.input.as_ref().clone();
+                match catalog.entry(&relation).map(|entry| entry.kind()) {
+                    Some(RelationKind::Table) => Action::Insert { relation, rows },
+                    _ => return Err(Error::sql(format!("{relation} is a view: nothing can be inserted")).into()),
+                }
+            }
+            op => {
+                let error = Error::sql(format!("{} is not supported: versions are immutable", op.name()));
+                return Err(error.with_hint("write a new version with CREATE OR REPLACE TABLE … AS SELECT").into());
+            }
+        },
+        LogicalPlan::Statement(_) => Action::Session(plan),
+        LogicalPlan::Copy(_) => Action::Copy(plan),
+        _ => Action::Query(plan),
+    })
+}
+
+fn define(ddl: DdlStatement, definition: Option<String>, catalog: &Catalog) -> Result<Action> {
+    match ddl {
+        DdlStatement::CreateMemoryTable(table) => {
+            let relation = Relation::written(&table.name)?;
+            if table.temporary || !table.constraints.is_empty() {
+                return Err(Error::sql(format!("{relation}: temporary tables and constraints are not supported"))
+                    .with_hint("a table in a layer is a version; state what must hold with ASSERT"));
+            }
+            match catalog.entry(&relation) {
+                Some(_) if table.if_not_exists => {
+                    return Ok(Action::Nothing { reason: "the table exists" });
+                }
+                Some(existing) if !table.or_replace || existing.kind() == RelationKind::View => {
+                    return Err(exists(&relation, &existing, "TABLE"));
+                }
+                _ => {}
+            }
+            if definition.is_none() {
+                return Err(Error::sql(format!("{relation}: a table is made by a query"))
+                    .with_hint("write CREATE OR REPLACE TABLE … AS SELECT …"));
+            }
+            Ok(Action::CreateTable { relation, rows: table.input.as_ref().clone() })
+        }
+        DdlStatement::CreateView(view) => {
+            let relation = Relation::written(&view.name)?;
+            if let Some(existing) = catalog.entry(&relation)
+                && (!view.or_replace || existing.kind() == RelationKind::Table)
+            {
+                return Err(exists(&relation, &existing, "VIEW"));
+            }
+            let definition = definition.unwrap_or_default();
+            Ok(Action::CreateView { relation, definition, rows: view.input.as_ref().clone() })
+        }
+        DdlStatement::DropTable(drop) => {
+            dropped(&drop.name, drop.if_exists, RelationKind::Table, catalog)
+        }
+        DdlStatement::DropView(drop) => {
+            dropped(&drop.name, drop.if_exists, RelationKind::View, catalog)
+        }
+        DdlStatement::CreateExternalTable(table) => match table.name.schema() {
+            Some("landing") => {
+                Ok(Action::Session(LogicalPlan::Ddl(DdlStatement::CreateExternalTable(table))))
+            }
+            _ => Err(Error::sql(format!("{}: an external table belongs to `landing`", table.name))
+                .with_hint(format!("write CREATE EXTERNAL TABLE landing.{}", table.name.table()))),
+        },
+        other => Err(Error::sql(format!("{} is not supported in a pipeline", other.name()))),
+    }
+}
+
+fn exists(relation: &Relation, existing: &Entry, wanted: &str) -> Error {
+    match (existing.kind(), wanted) {
+        (RelationKind::Table, "VIEW") | (RelationKind::View, "TABLE") => {
+            Error::sql(format!("{relation} exists already as a {}", existing.kind()))
+                .with_hint(format!("drop it first: DROP {} {relation}", existing.kind().as_str().to_uppercase()))
+        }
+        _ => Error::sql(format!("{relation} exists already"))
+            .with_hint(format!("write CREATE OR REPLACE {wanted} {relation}")),
+    }
+}
+
+fn dropped(
+    name: &TableReference,
+    if_exists: bool,
+    kind: RelationKind,
+    catalog: &Catalog,
+) -> Result<Action> {
+    let relation = Relation::written(name)?;
+    match catalog.entry(&relation) {
+        Some(entry) if entry.kind() == kind => Ok(Action::Drop { relation }),
+        Some(entry) => Err(Error::sql(format!("{relation} is a {}, not a {kind}", entry.kind()))),
+        None if if_exists => Ok(Action::Nothing { reason: "there is nothing to drop" }),
+        None => Err(Error::sql(format!("there is no {kind} `{relation}`"))
+            .with_hint(format!("write DROP {} IF EXISTS", kind.as_str().to_uppercase()))),
+    }
+}
+
+/// The query inside a statement that defines or fills a relation.
+fn inner_query(ast: &Ast) -> Option<&Query> {
+    match ast {
+        Ast::Statement(tree) => match tree.as_ref() {
+            Tree::CreateTable(table) => table.query.as_deref(),
+            Tree::CreateView(view) => Some(view.query.as_ref()),
+            Tree::Insert(insert) => insert.source.as_deref(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn definition(ast: &Ast) -> Option<String> {
+    inner_query(ast).map(Query::to_string)
+}
+
+/// The relations that a bound statement reads.
+pub fn reads(ast: &Ast, state: &SessionState) -> DataFusionResult<Vec<TableReference>> {
+    let statement = match (inner_query(ast), ast) {
+        (Some(query), _) => Ast::Statement(Box::new(Tree::Query(Box::new(query.clone())))),
+        (None, Ast::CopyTo(copy)) => match &copy.source {
+            CopyToSource::Query(query) => Ast::Statement(Box::new(Tree::Query(query.clone()))),
+            CopyToSource::Relation(_) => ast.clone(),
+        },
+        (None, Ast::CreateExternalTable(_) | Ast::Reset(_)) => return Ok(vec![]),
+        (None, Ast::Statement(tree)) if matches!(tree.as_ref(), Tree::Drop { .. }) => return Ok(vec![]),
+        _ => ast.clone(),
+    };
+    state.resolve_table_references(&statement)
+}
+
+async fn assertion(
+    condition: &Expr,
+    message: Option<&Expr>,
+    state: &SessionState,
+) -> DataFusionResult<Assertion> {
+    let message = match message {
+        None => format!("{condition} does not hold"),
+        Some(Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. })) => text.clone(),
+        Some(other) => {
+            return Err(Error::sql(format!("the message of an ASSERT must be text in quotes, got {other}")).into());
+        }
+    };
+    let plan = plan_expression(condition.clone(), state).await?;
+    let field = plan.schema().field(0);
+    if !matches!(field.data_type(), datafusion::arrow::datatypes::DataType::Boolean) {
+        return Err(Error::sql(format!("the condition of an ASSERT must be true or false, got {}", field.data_type()))
+            .with_hint("for example ASSERT (SELECT count(*) FROM silver.flows WHERE bytes < 0) = 0 AS 'negative bytes'")
+            .into());
+    }
+    let offending = match offending(condition) {
+        Some(count) => Some(plan_expression(count, state).await?),
+        None => None,
+    };
+    Ok(Assertion { condition: condition.to_string(), message, plan, offending })
+}
+
+/// An expression that counts offending rows: of `(SELECT count…) = 0` and `NOT EXISTS (SELECT …)`.
+fn offending(condition: &Expr) -> Option<Expr> {
+    match condition {
+        Expr::Nested(inner) => offending(inner),
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => match (left.as_ref(), right.as_ref()) {
+            (count @ Expr::Subquery(_), Expr::Value(ValueWithSpan { value: Value::Number(n, _), .. }))
+                if n == "0" => Some(count.clone()),
+            _ => None,
+        },
+        Expr::Exists { subquery, negated: true } => counted(subquery),
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => match expr.as_ref() {
+            Expr::Exists { subquery, negated: false } => counted(subquery),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn counted(subquery: &Query) -> Option<Expr> {
+    let text = format!("(SELECT count(*) FROM ({subquery}))");
+    Parser::new(&GenericDialect {}).try_with_sql(&text).ok()?.parse_expr().ok()
+}
+
+/// Plans `SELECT expression`, keeping the places in the expression.
+async fn plan_expression(expression: Expr, state: &SessionState) -> DataFusionResult<LogicalPlan> {
+    let mut parser = Parser::new(&GenericDialect {})
+        .try_with_sql("SELECT 1")
+        .map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
+    let mut query = parser.parse_query().map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        let select: &mut Select = select;
+        select.projection = vec![SelectItem::UnnamedExpr(expression)];
+    }
+    state.statement_to_plan(Ast::Statement(Box::new(Tree::Query(query)))).await
+}

@@ -1,0 +1,330 @@
+//! The DataFusion catalog: layers as one consistent snapshot of the published versions, with the
+//! changes of this run staged on top; sources as `landing`; the audit store as `audit`.
+//!
+//! Views are planned when they are looked up, so they always see the newest staged tables.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock, Weak};
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::datasource::ViewTable;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::SessionState;
+use datafusion::prelude::SessionContext;
+use parking_lot::{Mutex, RwLock};
+
+use super::audit_tables::AuditTables;
+use super::landing::{Landing, OpenSource};
+use super::malformed;
+use super::relation::{Layer, Relation};
+use super::schema;
+use super::store::Store;
+use super::table::VersionTable;
+use crate::audit::{AuditStore, FileRecord, RelationKind, VersionRecord};
+use crate::config::SourceSettings;
+use crate::error::{Error, Result};
+
+/// Name of the catalog in a session.
+pub(crate) const CATALOG: &str = "pipeline";
+/// Schema of the sources.
+pub(crate) const LANDING: &str = "landing";
+/// Schema of the audit store.
+const AUDIT: &str = "audit";
+
+/// What a name in a layer stands for.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// A version of a table.
+    Table(VersionRecord, Arc<VersionTable>),
+    /// A version of a view.
+    View(VersionRecord),
+    /// A table that a check knows only by its schema.
+    PlannedTable(SchemaRef),
+    /// A view that a check has seen.
+    PlannedView(String),
+}
+
+impl Entry {
+    /// Whether it is a table or a view.
+    pub fn kind(&self) -> RelationKind {
+        match self {
+            Self::Table(..) | Self::PlannedTable(_) => RelationKind::Table,
+            Self::View(_) | Self::PlannedView(_) => RelationKind::View,
+        }
+    }
+
+    /// Its version, where it has one.
+    pub fn version(&self) -> Option<&VersionRecord> {
+        match self {
+            Self::Table(version, _) | Self::View(version) => Some(version),
+            Self::PlannedTable(_) | Self::PlannedView(_) => None,
+        }
+    }
+
+    /// The query of a view.
+    pub(super) fn definition(&self) -> Option<&str> {
+        match self {
+            Self::View(version) => version.definition.as_deref(),
+            Self::PlannedView(definition) => Some(definition),
+            Self::Table(..) | Self::PlannedTable(_) => None,
+        }
+    }
+}
+
+/// The catalog of one session. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Catalog(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    audit: AuditStore,
+    landing: Landing,
+    entries: RwLock<BTreeMap<Relation, Entry>>,
+    opened: Mutex<HashMap<String, Arc<OpenSource>>>,
+    /// Tables made by `CREATE EXTERNAL TABLE landing.NAME`.
+    external: MemorySchemaProvider,
+    /// Plans views and reads sources. Weak, because the session owns the catalog.
+    session: OnceLock<Weak<RwLock<SessionState>>>,
+}
+
+impl Catalog {
+    /// A snapshot of what is published now.
+    pub async fn load(store: Store, audit: AuditStore, landing: Landing) -> Result<Self> {
+        let mut entries = BTreeMap::new();
+        for version in audit.current().await? {
+            let Some(relation) = Relation::parse(&version.relation) else { continue };
+            let files = audit.files(&version.id).await?;
+            entries.insert(relation, entry(&store, version, &files)?);
+        }
+        Ok(Self(Arc::new(Shared {
+            store,
+            audit,
+            landing,
+            entries: RwLock::new(entries),
+            opened: Mutex::default(),
+            external: MemorySchemaProvider::new(),
+            session: OnceLock::new(),
+        })))
+    }
+
+    /// Makes it the catalog of a session.
+    pub fn register(&self, ctx: &SessionContext) {
+        // A second registration would be a second session with one catalog; the first stays.
+        let _ = self.0.session.set(ctx.state_weak_ref());
+        ctx.register_catalog(CATALOG, Arc::new(self.clone()));
+    }
+
+    /// The warehouse.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The audit store.
+    pub fn audit(&self) -> &AuditStore {
+        &self.0.audit
+    }
+
+    /// The sources.
+    pub fn landing(&self) -> &Landing {
+        &self.0.landing
+    }
+
+    /// What a relation stands for now, staged changes included.
+    pub fn entry(&self, relation: &Relation) -> Option<Entry> {
+        self.0.entries.read().get(relation).cloned()
+    }
+
+    /// Stages a change for the later statements of this session; `None` drops the relation.
+    pub fn stage(&self, relation: Relation, entry: Option<Entry>) {
+        let mut entries = self.0.entries.write();
+        match entry {
+            Some(entry) => entries.insert(relation, entry),
+            None => entries.remove(&relation),
+        };
+    }
+
+    /// Stages a version with its files.
+    pub fn stage_version(&self, version: VersionRecord, files: &[FileRecord]) -> Result<()> {
+        let relation = Relation::parse(&version.relation)
+            .ok_or_else(|| Error::internal(format!("`{}` is no relation", version.relation)))?;
+        let entry = entry(&self.0.store, version, files)?;
+        self.stage(relation, Some(entry));
+        Ok(())
+    }
+
+    /// All names and what they stand for, to come back to with [`Catalog::restore`].
+    pub fn snapshot(&self) -> BTreeMap<Relation, Entry> {
+        self.0.entries.read().clone()
+    }
+
+    /// Forgets what was staged after a snapshot, external tables included.
+    pub fn restore(&self, snapshot: BTreeMap<Relation, Entry>) {
+        *self.0.entries.write() = snapshot;
+        for name in self.0.external.table_names() {
+            // Removing a name that was just listed cannot fail.
+            let _ = self.0.external.deregister_table(&name);
+        }
+    }
+
+    /// Every name that a statement can read, for suggestions.
+    pub fn readable_names(&self) -> Vec<String> {
+        let relations: Vec<_> = self.0.entries.read().keys().map(Relation::to_string).collect();
+        let landing = self.0.landing.names().map(str::to_owned).chain(self.0.external.table_names());
+        let landing = landing.map(|name| format!("{LANDING}.{name}"));
+        let audit = AuditTables::names().map(|name| format!("{AUDIT}.{name}"));
+        relations.into_iter().chain(landing).chain(audit).collect()
+    }
+
+    /// The row of a source that a failed read tripped over, where there is one.
+    pub async fn find_malformed_row(&self) -> Option<Error> {
+        let opened: Vec<_> = self.0.opened.lock().values().cloned().collect();
+        let state = self.session_state().ok()?;
+        for source in opened {
+            let store = state.runtime_env().object_store(&source.url).ok()?;
+            if let Some(error) = malformed::find(&source, &store).await {
+                return Some(error);
+            }
+        }
+        None
+    }
+
+    /// A copy of the session's state.
+    pub(super) fn session_state(&self) -> Result<SessionState> {
+        let session = self.0.session.get().and_then(Weak::upgrade);
+        let session = session.ok_or_else(|| Error::internal("the catalog has no session"))?;
+        Ok(session.read().clone())
+    }
+
+    /// The opened source of that name; listed once per session.
+    pub(super) async fn source(&self, name: &str) -> Result<Option<Arc<OpenSource>>> {
+        if let Some(open) = self.0.opened.lock().get(name) {
+            return Ok(Some(Arc::clone(open)));
+        }
+        let Some(SourceSettings::Files { format, location, options }) = self.0.landing.get(name)
+        else {
+            return Ok(None);
+        };
+        let state = self.session_state()?;
+        let open = Arc::new(Landing::open(name, *format, location, options, &state).await?);
+        Ok(Some(Arc::clone(self.0.opened.lock().entry(name.to_owned()).or_insert(open))))
+    }
+
+    /// The table made by `CREATE EXTERNAL TABLE landing.NAME` in this session.
+    pub(super) async fn external(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        self.0.external.table(name).await
+    }
+
+    async fn plan_view(&self, definition: &str) -> DataFusionResult<Arc<dyn TableProvider>> {
+        let plan = self.session_state()?.create_logical_plan(definition).await?;
+        Ok(Arc::new(ViewTable::new(plan, Some(definition.to_owned()))))
+    }
+}
+
+fn entry(store: &Store, version: VersionRecord, files: &[FileRecord]) -> Result<Entry> {
+    Ok(match version.kind {
+        RelationKind::View => Entry::View(version),
+        RelationKind::Table => {
+            let schema = schema::from_json(&version.schema)
+                .map_err(|error| error.with_context("version", version.id.as_str()))?;
+            let table = VersionTable::new(schema, store, files);
+            Entry::Table(version, Arc::new(table))
+        }
+    })
+}
+
+impl CatalogProvider for Catalog {
+    fn schema_names(&self) -> Vec<String> {
+        let layers = Layer::ALL.into_iter().map(Layer::name);
+        layers.chain([LANDING, AUDIT]).map(str::to_owned).collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let catalog = self.clone();
+        match (Layer::parse(name), name) {
+            (Some(layer), _) => Some(Arc::new(LayerSchema { layer, catalog })),
+            (None, LANDING) => Some(Arc::new(LandingSchema { catalog })),
+            (None, AUDIT) => Some(Arc::new(AuditTables::new(self.0.audit.clone()))),
+            _ => None,
+        }
+    }
+}
+
+/// A layer as DataFusion sees it. Only the driver writes.
+#[derive(Debug)]
+struct LayerSchema {
+    layer: Layer,
+    catalog: Catalog,
+}
+
+#[async_trait]
+impl SchemaProvider for LayerSchema {
+    fn table_names(&self) -> Vec<String> {
+        let entries = self.catalog.0.entries.read();
+        let names = entries.keys().filter(|relation| relation.layer == self.layer);
+        names.map(|relation| relation.name.clone()).collect()
+    }
+
+    async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        let relation = Relation { layer: self.layer, name: name.to_owned() };
+        let Some(entry) = self.catalog.entry(&relation) else { return Ok(None) };
+        Ok(Some(match &entry {
+            Entry::Table(_, table) => Arc::clone(table) as _,
+            Entry::PlannedTable(schema) => Arc::new(EmptyTable::new(Arc::clone(schema))),
+            Entry::View(_) | Entry::PlannedView(_) => {
+                let definition = entry.definition().unwrap_or_default();
+                self.catalog.plan_view(definition).await.map_err(|error| {
+                    error.context(format!("view {relation} cannot be read any more"))
+                })?
+            }
+        }))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.table_names().iter().any(|known| known == name)
+    }
+}
+
+/// The sources as DataFusion sees them.
+#[derive(Debug)]
+struct LandingSchema {
+    catalog: Catalog,
+}
+
+#[async_trait]
+impl SchemaProvider for LandingSchema {
+    fn table_names(&self) -> Vec<String> {
+        let configured = self.catalog.0.landing.names().map(str::to_owned);
+        configured.chain(self.catalog.0.external.table_names()).collect()
+    }
+
+    async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        if let Some(table) = self.catalog.external(name).await? {
+            return Ok(Some(table));
+        }
+        if let Some(SourceSettings::Query { query }) = self.catalog.0.landing.get(name) {
+            let view = self.catalog.plan_view(query).await;
+            return view.map(Some).map_err(|error| error.context(format!("the query of source `{name}`")));
+        }
+        Ok(self.catalog.source(name).await?.map(|source| source as _))
+    }
+
+    fn register_table(
+        &self,
+        name: String,
+        table: Arc<dyn TableProvider>,
+    ) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        self.catalog.0.external.register_table(name, table)
+    }
+
+    fn deregister_table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        self.catalog.0.external.deregister_table(name)
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.table_names().iter().any(|known| known == name)
+    }
+}

@@ -1,0 +1,380 @@
+//! Sources: files outside the warehouse as tables `landing.NAME`.
+//!
+//! A source is listed once per session. What it then reads is exactly what its lineage records,
+//! whatever arrives in the folder meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::config::{CsvOptions, JsonOptions};
+use datafusion::common::parsers::CompressionTypeVariant;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::csv::CsvFormat;
+use datafusion::datasource::file_format::json::JsonFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingTableUrl, PartitionedFile};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::union::UnionExec;
+use futures::TryStreamExt;
+
+use crate::config::{Location, SourceFormat, SourceSettings, TextOptions};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The configured sources.
+#[derive(Debug)]
+pub struct Landing {
+    sources: BTreeMap<String, SourceSettings>,
+}
+
+/// A source of files, listed and with its schema known.
+#[derive(Debug)]
+pub struct OpenSource {
+    pub(super) name: String,
+    pub(super) url: ListingTableUrl,
+    pub(super) schema: SchemaRef,
+    pub(super) parts: Vec<Part>,
+}
+
+/// The files of a source that are read in one way.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) format: Arc<dyn FileFormat>,
+    pub(super) files: Vec<ObjectMeta>,
+}
+
+impl Landing {
+    /// Sources by name.
+    pub fn new(sources: BTreeMap<String, SourceSettings>) -> Self {
+        Self { sources }
+    }
+
+    /// Names of all sources.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.sources.keys().map(String::as_str)
+    }
+
+    /// The settings of a source.
+    pub fn get(&self, name: &str) -> Option<&SourceSettings> {
+        self.sources.get(name)
+    }
+
+    /// Lists the files of a source and finds its schema.
+    pub(super) async fn open(
+        name: &str,
+        format: SourceFormat,
+        location: &Location,
+        options: &TextOptions,
+        state: &SessionState,
+    ) -> Result<OpenSource> {
+        let url = ListingTableUrl::parse(location.to_string()).map_err(|error| {
+            Error::configuration(format!("source `{name}`: `{location}` is not a usable location"))
+                .with_source(error)
+        })?;
+        let store = state
+            .runtime_env()
+            .object_store(&url)
+            .map_err(|error| Error::io(format!("source `{name}`: no store for `{location}`")).with_source(error))?;
+        let files = list(name, &url, location, format, state, &store).await?;
+        let mut parts: Vec<(FileKind, Part)> = vec![];
+        for file in files {
+            let kind = FileKind::of(&file, format, &store).await.map_err(|error| unreadable(name, &file, error))?;
+            match parts.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, part)) => part.files.push(file),
+                None => {
+                    let format = kind.reader(format, options);
+                    parts.push((kind, Part { format, files: vec![file] }));
+                }
+            }
+        }
+        let parts: Vec<Part> = parts.into_iter().map(|(_, part)| part).collect();
+        let schema = common_schema(name, format, &parts, options, state, &store).await?;
+        let schema = with_types(name, schema, &options.types, state).await?;
+        Ok(OpenSource { name: name.to_owned(), url, schema, parts })
+    }
+}
+
+/// All files of a location whose names fit the format; a location that is one file is taken
+/// whatever its name.
+async fn list(
+    name: &str,
+    url: &ListingTableUrl,
+    location: &Location,
+    format: SourceFormat,
+    state: &SessionState,
+    store: &Arc<dyn ObjectStore>,
+) -> Result<Vec<ObjectMeta>> {
+    let failed = |error| {
+        Error::io(format!("source `{name}`: cannot list `{location}`")).with_source::<datafusion::error::DataFusionError>(error)
+    };
+    let one_file = !url.is_collection() && url.get_glob().is_none();
+    if one_file && !location.path().exists() {
+        return Err(Error::configuration(format!("source `{name}`: no such file or folder: {location}"))
+            .with_hint(format!("name another one with `--source {name}=PATH`, or correct [sources.{name}] in the configuration")));
+    }
+    let mut files: Vec<ObjectMeta> =
+        url.list_all_files(state, store.as_ref(), "").await.map_err(failed)?.try_collect().await.map_err(failed)?;
+    let fits = |file: &ObjectMeta| {
+        let path = file.location.as_ref();
+        let hidden = path.rsplit('/').next().is_some_and(|base| base.starts_with(['.', '_']));
+        let bare = [".gz", ".zst"].iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path);
+        !hidden && format.extensions().iter().any(|end| bare.ends_with(end))
+    };
+    // An empty file has no rows and, as text, no columns.
+    files.retain(|file| file.size > 0 && (one_file || fits(file)));
+    files.sort_by(|a, b| a.location.cmp(&b.location));
+    if files.is_empty() {
+        return Err(Error::new(ErrorKind::Data, format!("source `{name}` is empty: no {} file with content in {location}", format.name()))
+            .with_hint(format!("files must end in one of {} (also with .gz or .zst) and not be empty", format.extensions().join(", "))));
+    }
+    Ok(files)
+}
+
+fn unreadable(name: &str, file: &ObjectMeta, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::io(format!("source `{name}`: cannot read /{}", file.location)).with_source(error)
+}
+
+/// What decides how a file is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct FileKind {
+    compression: CompressionTypeVariant,
+    json_array: bool,
+}
+
+impl FileKind {
+    async fn of(
+        file: &ObjectMeta,
+        format: SourceFormat,
+        store: &Arc<dyn ObjectStore>,
+    ) -> datafusion::object_store::Result<Self> {
+        let compression = match file.location.extension() {
+            Some("gz") => CompressionTypeVariant::GZIP,
+            Some("zst") => CompressionTypeVariant::ZSTD,
+            _ => CompressionTypeVariant::UNCOMPRESSED,
+        };
+        // A file that is one JSON array starts with a bracket; lines start with a brace.
+        let json_array = format == SourceFormat::Json
+            && compression == CompressionTypeVariant::UNCOMPRESSED
+            && {
+                let head = store.get_range(&file.location, 0..file.size.min(64)).await?;
+                head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+            };
+        Ok(Self { compression, json_array })
+    }
+
+    fn reader(self, format: SourceFormat, text: &TextOptions) -> Arc<dyn FileFormat> {
+        match format {
+            SourceFormat::Csv => Arc::new(CsvFormat::default().with_options(CsvOptions {
+                has_header: Some(text.header),
+                delimiter: text.delimiter,
+                quote: text.quote,
+                escape: text.escape,
+                comment: text.comment,
+                null_regex: text.null.clone(),
+                newlines_in_values: Some(text.newlines),
+                schema_infer_max_rec: Some(text.infer_rows),
+                compression: self.compression,
+                ..CsvOptions::default()
+            })),
+            SourceFormat::Json => Arc::new(JsonFormat::default().with_options(JsonOptions {
+                compression: self.compression,
+                schema_infer_max_rec: Some(text.infer_rows),
+                newline_delimited: !self.json_array,
+                ..JsonOptions::default()
+            })),
+            SourceFormat::Parquet => Arc::new(ParquetFormat::default()),
+        }
+    }
+}
+
+/// The one schema of all files. Text columns may differ as whole and floating-point numbers do;
+/// JSON objects may leave keys out; anything else is drift, and an error.
+async fn common_schema(
+    name: &str,
+    format: SourceFormat,
+    parts: &[Part],
+    options: &TextOptions,
+    state: &SessionState,
+    store: &Arc<dyn ObjectStore>,
+) -> Result<SchemaRef> {
+    let mut common: Option<(Schema, &ObjectMeta)> = None;
+    for part in parts {
+        for file in &part.files {
+            let schema = part
+                .format
+                .infer_schema(state, store, std::slice::from_ref(file))
+                .await
+                .map_err(|error| unreadable(name, file, error))?;
+            let schema = match &options.names {
+                Some(names) if format == SourceFormat::Csv => renamed(name, &schema, names, file)?,
+                _ => schema.as_ref().clone(),
+            };
+            common = Some(match common {
+                None => (schema, file),
+                Some((known, first)) => {
+                    let merged = merge(&known, &schema, format, options).map_err(|difference| {
+                        Error::new(ErrorKind::Data, format!("source `{name}`: schema drift between files: {difference}"))
+                            .with_context("first file", format!("/{}", first.location))
+                            .with_context("this file", format!("/{}", file.location))
+                            .with_hint(format!("give such a column one type with `types = {{ column = \"VARCHAR\" }}` in [sources.{name}], or make two sources and UNION ALL BY NAME them in SQL"))
+                    })?;
+                    (merged, first)
+                }
+            });
+        }
+    }
+    let Some((schema, _)) = common.filter(|(schema, _)| !schema.fields().is_empty()) else {
+        return Err(Error::new(ErrorKind::Data, format!("source `{name}` is empty: its files have no columns")));
+    };
+    // A column without any value is text.
+    let fields: Fields = schema
+        .fields()
+        .iter()
+        .map(|field| match field.data_type() {
+            DataType::Null => Field::new(field.name(), DataType::Utf8, true),
+            _ => field.as_ref().clone().with_nullable(true),
+        })
+        .collect();
+    Ok(Schema::new(fields).into())
+}
+
+fn renamed(name: &str, schema: &Schema, names: &[String], file: &ObjectMeta) -> Result<Schema> {
+    if names.len() != schema.fields().len() {
+        return Err(Error::new(
+            ErrorKind::Data,
+            format!("source `{name}`: `names` has {} columns, the file has {}", names.len(), schema.fields().len()),
+        )
+        .with_context("file", format!("/{}", file.location)));
+    }
+    let fields: Fields = schema
+        .fields()
+        .iter()
+        .zip(names)
+        .map(|(field, name)| field.as_ref().clone().with_name(name))
+        .collect();
+    Ok(Schema::new(fields))
+}
+
+/// Merges the schema of one more file, or says what differs.
+fn merge(known: &Schema, other: &Schema, format: SourceFormat, options: &TextOptions) -> Result<Schema, String> {
+    if format == SourceFormat::Json {
+        return Schema::try_merge([known.clone(), other.clone()]).map_err(|error| error.to_string());
+    }
+    let names = |schema: &Schema| -> Vec<String> {
+        schema.fields().iter().map(|field| field.name().clone()).collect()
+    };
+    let (left, right) = (names(known), names(other));
+    if left != right {
+        let missing: Vec<_> = left.iter().filter(|name| !right.contains(name)).map(|n| format!("`{n}` is missing")).collect();
+        let extra: Vec<_> = right.iter().filter(|name| !left.contains(name)).map(|n| format!("`{n}` is new")).collect();
+        let differences = [missing, extra].concat();
+        return Err(match differences.is_empty() {
+            true => "the columns are in another order".into(),
+            false => differences.join(", "),
+        });
+    }
+    let fields = known
+        .fields()
+        .iter()
+        .zip(other.fields())
+        .map(|(a, b)| {
+            let data_type = match (a.data_type(), b.data_type()) {
+                (a, b) if a == b => a.clone(),
+                (DataType::Null, kind) | (kind, DataType::Null) => kind.clone(),
+                (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => DataType::Float64,
+                (kind, _) if options.types.contains_key(a.name()) => kind.clone(),
+                (first, this) => return Err(format!("`{}` is {first} in the first file and {this} in this one", a.name())),
+            };
+            Ok(a.as_ref().clone().with_data_type(data_type))
+        })
+        .collect::<Result<Fields, String>>()?;
+    Ok(Schema::new(fields))
+}
+
+/// Applies the SQL types of the configuration.
+async fn with_types(
+    name: &str,
+    schema: SchemaRef,
+    types: &BTreeMap<String, String>,
+    state: &SessionState,
+) -> Result<SchemaRef> {
+    let mut fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
+    for (column, sql_type) in types {
+        let Some(field) = fields.iter_mut().find(|field| field.name() == column) else {
+            let columns: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            return Err(Error::configuration(format!("source `{name}`: `types` names the column `{column}`, which its files do not have"))
+                .with_context("columns", columns.join(", ")));
+        };
+        let plan = state.create_logical_plan(&format!("SELECT CAST(NULL AS {sql_type})")).await;
+        let data_type = match &plan {
+            Ok(plan) if plan.schema().fields().len() == 1 => plan.schema().field(0).data_type(),
+            _ => {
+                return Err(Error::configuration(format!("source `{name}`: column `{column}` has the unknown type `{sql_type}`"))
+                    .with_hint("use a SQL type such as VARCHAR, BIGINT, DOUBLE, BOOLEAN or TIMESTAMP"));
+            }
+        };
+        *field = field.clone().with_data_type(data_type.clone());
+    }
+    Ok(Schema::new(fields).into())
+}
+
+impl OpenSource {
+    /// Objects of the source with their URIs, in order.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (String, &ObjectMeta)> {
+        self.parts
+            .iter()
+            .flat_map(|part| &part.files)
+            .map(|file| (format!("{}{}", self.url.object_store().as_str(), file.location), file))
+    }
+}
+
+#[async_trait]
+impl TableProvider for OpenSource {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let mut plans = vec![];
+        for part in &self.parts {
+            let files = part.files.iter().cloned().map(PartitionedFile::new_from_meta).collect();
+            let groups = FileGroup::new(files).split_files(state.config().target_partitions());
+            let source = part.format.file_source(TableSchema::from(&self.schema));
+            let config = FileScanConfigBuilder::new(self.url.object_store(), source)
+                .with_file_groups(groups)
+                .with_projection_indices(projection.cloned())?
+                .with_limit(limit)
+                .build();
+            plans.push(part.format.create_physical_plan(state, config).await?);
+        }
+        match plans.len() {
+            1 => Ok(plans.remove(0)),
+            _ => UnionExec::try_new(plans),
+        }
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+}

@@ -1,0 +1,194 @@
+//! Streams a plan into the Parquet files of a new version: one file per partition, each written,
+//! compressed and fingerprinted by its own task. Memory is one row group per partition.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::object_store::ObjectStoreExt;
+use datafusion::object_store::buffered::BufWriter;
+use datafusion::parquet::arrow::AsyncArrowWriter;
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
+use futures::StreamExt;
+use futures::future::join_all;
+
+use super::fingerprint::{Fingerprint, RowSum};
+use super::schema::stored_schema;
+use super::store::Store;
+use crate::audit::{FileRecord, VersionId};
+
+/// Rows of a row group: large enough to compress well, small enough to prune and to hold in
+/// memory once per partition.
+const ROW_GROUP_ROWS: usize = 262_144;
+
+/// How far a step is, shared with whoever shows it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    rows: AtomicU64,
+}
+
+impl Progress {
+    /// Rows written or read so far.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Counts rows.
+    pub fn add(&self, rows: usize) {
+        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+}
+
+/// What was written.
+#[derive(Debug)]
+pub struct WrittenVersion {
+    /// Schema as stored.
+    pub schema: SchemaRef,
+    /// Files in partition order; partitions without rows have none.
+    pub files: Vec<FileRecord>,
+    /// Fingerprint of all rows, those of the continued version included.
+    pub fingerprint: Fingerprint,
+}
+
+/// What one partition wrote.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    sum: RowSum,
+    rows: u64,
+}
+
+/// Executes `plan` and writes its rows below `version`. With `continues`, the fingerprint includes
+/// the rows of that earlier version of the same schema. On an error, or when the future is
+/// dropped, unfinished uploads are aborted; finished files stay unreferenced.
+pub async fn write_table(
+    store: &Store,
+    version: &VersionId,
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    continues: Option<Fingerprint>,
+    progress: Arc<Progress>,
+) -> DataFusionResult<WrittenVersion> {
+    let schema = stored_schema(&plan.schema());
+    let tasks = execute_stream_partitioned(plan, context)?.into_iter().enumerate().map(
+        |(partition, stream)| {
+            let path = format!("{version}/part-{partition:05}.parquet");
+            let part = write_part(store.clone(), path, stream, schema.clone(), progress.clone());
+            SpawnedTask::spawn(part)
+        },
+    );
+    let results = join_all(tasks.collect::<Vec<_>>()).await;
+
+    let mut sum = continues.map_or_else(RowSum::default, |earlier| RowSum::of(earlier, &schema));
+    let mut files = vec![];
+    let mut failure: Option<DataFusionError> = None;
+    for result in results {
+        match result.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error))) {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some((part, file)))) => {
+                sum.merge(part.sum);
+                files.push(file);
+            }
+            Ok(Err(error)) | Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    if let Some(error) = failure {
+        join_all(files.iter().map(|file| store.remove(&file.path))).await;
+        return Err(error);
+    }
+    let fingerprint = sum.finish(&schema);
+    Ok(WrittenVersion { schema, files, fingerprint })
+}
+
+/// Writes one partition; a partition without rows writes nothing.
+async fn write_part(
+    store: Store,
+    path: String,
+    stream: SendableRecordBatchStream,
+    schema: SchemaRef,
+    progress: Arc<Progress>,
+) -> DataFusionResult<Option<(Part, FileRecord)>> {
+    let mut writer = None;
+    let part = match copy(stream, &mut writer, &store, &path, schema, &progress).await {
+        Ok(part) => part,
+        Err(error) => {
+            if let Some(Err(second)) = abort(writer).await {
+                tracing::debug!(error = %second, "an upload could not be aborted");
+            }
+            return Err(error);
+        }
+    };
+    let Some(writer) = writer else { return Ok(None) };
+    writer.close().await?;
+    let meta = store.object_store().head(&store.path(&path)).await?;
+    let file =
+        FileRecord { path, size: meta.size as i64, etag: meta.e_tag, rows: part.rows as i64 };
+    Ok(Some((part, file)))
+}
+
+type Writer = AsyncArrowWriter<BufWriter>;
+
+/// Copies the stream; the writer is made at the first row.
+async fn copy(
+    mut stream: SendableRecordBatchStream,
+    writer: &mut Option<Writer>,
+    store: &Store,
+    path: &str,
+    schema: SchemaRef,
+    progress: &Progress,
+) -> DataFusionResult<Part> {
+    let mut part = Part { sum: RowSum::default(), rows: 0 };
+    while let Some(batch) = stream.next().await {
+        let batch = with_schema(batch?, &schema)?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        part.sum.add(&batch)?;
+        part.rows += batch.num_rows() as u64;
+        let writer = match writer {
+            Some(writer) => writer,
+            none => none.insert(AsyncArrowWriter::try_new(
+                BufWriter::new(Arc::clone(store.object_store()), store.path(path)),
+                schema.clone(),
+                Some(properties()?),
+            )?),
+        };
+        writer.write(&batch).await?;
+        progress.add(batch.num_rows());
+    }
+    Ok(part)
+}
+
+async fn abort(
+    writer: Option<Writer>,
+) -> Option<Result<(), datafusion::object_store::Error>> {
+    Some(writer?.into_inner().abort().await)
+}
+
+fn properties() -> DataFusionResult<WriterProperties> {
+    Ok(WriterProperties::builder()
+        .set_created_by(format!("pipeline {}", env!("CARGO_PKG_VERSION")))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .build())
+}
+
+/// The same columns under the stored schema, which may lack metadata inside nested types.
+fn with_schema(batch: RecordBatch, schema: &SchemaRef) -> DataFusionResult<RecordBatch> {
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| match column.data_type() == field.data_type() {
+            true => Ok(Arc::clone(column)),
+            false => cast(column, field.data_type()),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
+}
