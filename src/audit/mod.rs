@@ -1,11 +1,232 @@
 //! The audit store: which run made what, from what, how, and which version is current.
 //!
 //! It is the catalog of the warehouse too: a run's versions become visible by one transaction
-//! here ([`AuditStore::publish`]). SQLite and PostgreSQL share the schema, the SQL and one
-//! conformance suite; a backend only runs statements.
+//! here ([`AuditStore::publish`]). One store serves one warehouse: version ids are folders in it.
+//! SQLite and PostgreSQL share the schema, the SQL and one conformance suite; a backend only runs
+//! statements.
+//!
+//! Every method is one transaction or one query, durable when it returns. They share these errors
+//! ([`ErrorKind`](crate::error::ErrorKind)): `Io` where the store cannot be reached or is busy for
+//! too long (a retry may help), `Configuration` where it refuses the user or lacks rights, and
+//! `Internal` where a record breaks a rule of the schema. Times are UTC, cut to microseconds;
+//! a NaN is stored as NULL.
 //!
 //! This room never touches DataFusion, the object store or the terminal.
 
+mod backend;
+mod leases;
+mod migrations;
+mod postgres;
 mod records;
+mod relations;
+mod runs;
+mod sqlite;
+mod values;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 pub use records::*;
+pub use relations::{Column, Relation};
+
+use crate::error::{Error, ErrorKind, Result};
+use backend::{Backend, Outcome, Write};
+use values::{FromRow, Row, values};
+
+/// The audit store. A clone shares the connection.
+#[derive(Clone)]
+pub struct AuditStore {
+    backend: Arc<dyn Backend>,
+}
+
+impl fmt::Debug for AuditStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AuditStore").field(&self.location()).finish()
+    }
+}
+
+impl AuditStore {
+    /// Opens the SQLite store in the file at `path`, creating both where they do not exist, and
+    /// brings its schema up to date.
+    ///
+    /// The file must be on a local disk: SQLite's locks do not hold on network file systems.
+    ///
+    /// # Errors
+    /// `Configuration` where the file is not a store or was written by a newer pipeline.
+    pub async fn open_sqlite(path: &Path) -> Result<Self> {
+        let opened = sqlite::Sqlite::open(path).await;
+        let backend = opened.map_err(|e| e.with_context(CONTEXT, path.display().to_string()))?;
+        Ok(Self {
+            backend: Arc::new(backend),
+        })
+    }
+
+    /// Connects to the PostgreSQL store at `url` (`postgresql://USER:PASSWORD@HOST:PORT/DATABASE`
+    /// or libpq's `key=value` form), and brings its schema up to date.
+    ///
+    /// The tables live in the first schema of the connection's `search_path`, which
+    /// `?options=-csearch_path%3Dname` sets.
+    ///
+    /// # Errors
+    /// `Configuration` where the URL is malformed, asks for TLS, is refused by the server or names
+    /// a store written by a newer pipeline. No error contains the password.
+    pub async fn open_postgres(url: &str) -> Result<Self> {
+        let backend = postgres::Postgres::open(url).await?;
+        Ok(Self {
+            backend: Arc::new(backend),
+        })
+    }
+
+    /// Where the store is, without secrets: a path, or `postgresql://host:port/database`.
+    pub fn location(&self) -> &str {
+        self.backend.location()
+    }
+
+    /// The current versions, by relation.
+    pub async fn current(&self) -> Result<Vec<VersionRecord>> {
+        let clause = "WHERE id IN (SELECT version FROM current)";
+        let mut versions: Vec<VersionRecord> =
+            self.select(&relations::VERSIONS, clause, values![]).await?;
+        // Not `ORDER BY`: PostgreSQL would follow the locale of the database.
+        versions.sort_by(|a, b| a.relation.cmp(&b.relation));
+        Ok(versions)
+    }
+
+    /// The version with this id.
+    pub async fn version(&self, id: &VersionId) -> Result<Option<VersionRecord>> {
+        self.select_first(&relations::VERSIONS, "WHERE id = ?1", values![id])
+            .await
+    }
+
+    /// The newest version of `relation` made by a step with this identity, by any run, published
+    /// or not: that is how a failed run resumes.
+    pub async fn find_version(
+        &self,
+        relation: &str,
+        identity: &str,
+    ) -> Result<Option<VersionRecord>> {
+        let clause = "WHERE relation = ?1 AND identity = ?2 ORDER BY created DESC, id DESC LIMIT 1";
+        self.select_first(&relations::VERSIONS, clause, values![relation, identity])
+            .await
+    }
+
+    /// The newest version of `relation`, by any run, published or not.
+    pub async fn previous_version(&self, relation: &str) -> Result<Option<VersionRecord>> {
+        let clause = "WHERE relation = ?1 ORDER BY created DESC, id DESC LIMIT 1";
+        self.select_first(&relations::VERSIONS, clause, values![relation])
+            .await
+    }
+
+    /// The files of a version, by path.
+    pub async fn files(&self, version: &VersionId) -> Result<Vec<FileRecord>> {
+        let mut files: Vec<FileRecord> = self
+            .select(&relations::FILES, "WHERE version = ?1", values![version])
+            .await?;
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    /// The direct inputs of a version, in the order in which they were recorded.
+    pub async fn inputs(&self, version: &VersionId) -> Result<Vec<LineageRecord>> {
+        let clause = "WHERE version = ?1 ORDER BY position";
+        self.select(&relations::LINEAGE, clause, values![version])
+            .await
+    }
+
+    /// Whether an `ASSERT` with this step identity was executed, by any run, and passed.
+    pub async fn find_passed_check(&self, identity: &str) -> Result<bool> {
+        let clause = "WHERE passed AND EXISTS (
+            SELECT 1 FROM steps
+            WHERE steps.run = checks.run AND steps.ordinal = checks.step
+                AND steps.state = 'ran' AND steps.identity = ?1
+        ) LIMIT 1";
+        let found = self
+            .rows(&relations::CHECKS, clause, values![identity])
+            .await?;
+        Ok(!found.is_empty())
+    }
+
+    /// The tables and views that [`read`](Self::read) knows, tables first.
+    pub fn relations() -> &'static [Relation] {
+        relations::ALL
+    }
+
+    /// The whole content of a table or view of [`relations`](Self::relations), in no order.
+    ///
+    /// # Errors
+    /// `Sql` where there is none of that name.
+    pub async fn read(&self, relation: &str) -> Result<Rows> {
+        let known = Self::relations()
+            .iter()
+            .find(|known| known.name == relation);
+        let known = known.ok_or_else(|| {
+            let names: Vec<_> = Self::relations().iter().map(|known| known.name).collect();
+            Error::sql(format!("the audit store has no table or view `{relation}`"))
+                .with_hint(format!("it has {}", names.join(", ")))
+        })?;
+        let columns = known
+            .columns
+            .iter()
+            .map(|(name, kind)| ((*name).to_owned(), *kind));
+        Ok(Rows {
+            columns: columns.collect(),
+            rows: self.rows(known, "", values![]).await?,
+        })
+    }
+
+    async fn select_first<T: FromRow>(
+        &self,
+        relation: &'static Relation,
+        clause: &str,
+        params: Vec<Value>,
+    ) -> Result<Option<T>> {
+        Ok(self
+            .select(relation, clause, params)
+            .await?
+            .into_iter()
+            .next())
+    }
+
+    async fn select<T: FromRow>(
+        &self,
+        relation: &'static Relation,
+        clause: &str,
+        params: Vec<Value>,
+    ) -> Result<Vec<T>> {
+        let rows = self.rows(relation, clause, params).await?;
+        rows.into_iter()
+            .map(|row| T::from_row(&Row::new(relation.columns, row)))
+            .collect()
+    }
+
+    /// The rows of `relation` that `clause` leaves, all columns.
+    async fn rows(
+        &self,
+        relation: &'static Relation,
+        clause: &str,
+        params: Vec<Value>,
+    ) -> Result<Vec<Vec<Value>>> {
+        let sql = format!("{} {clause}", relation.select());
+        let read = self.backend.read(sql, params, relation.columns).await;
+        read.map_err(|e| self.in_context(e))
+    }
+
+    async fn write(&self, batch: Vec<Write>) -> Result<Outcome> {
+        self.backend
+            .write(batch)
+            .await
+            .map_err(|e| self.in_context(e))
+    }
+
+    fn conflict(&self, message: String) -> Error {
+        self.in_context(Error::new(ErrorKind::Conflict, message))
+    }
+
+    fn in_context(&self, error: Error) -> Error {
+        error.with_context(CONTEXT, self.location())
+    }
+}
+
+/// The key under which every error of this room names the store.
+const CONTEXT: &str = "audit store";

@@ -1,0 +1,187 @@
+//! One writer at a time: a lease with a fencing token, and the publish that it guards.
+//!
+//! A lease ends by itself, so that a dead process does not block the next run. A process that
+//! slept through the end of its lease does no harm: its token is not the current one any more,
+//! and [`AuditStore::publish`] compares tokens inside its transaction (Kleppmann, "Designing
+//! Data-Intensive Applications", 2017, chapter 8, "Fencing tokens").
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use super::backend::{Outcome, Write};
+use super::relations::{LEASES, PUBLICATIONS, RUNS};
+use super::values::{FromRow, Row, values};
+use super::{AuditStore, Change, Lease, RunId};
+use crate::error::{Error, Result};
+
+/// Takes a lease that is free, at its end, or held by the same run (a retry).
+const ACQUIRE: &str = "
+    INSERT INTO leases (warehouse, run, token, acquired, expires) VALUES (?1, ?2, 1, ?3, ?4)
+    ON CONFLICT (warehouse) DO UPDATE
+    SET run = excluded.run, token = leases.token + 1,
+        acquired = excluded.acquired, expires = excluded.expires
+    WHERE leases.run IS NULL OR leases.run = excluded.run OR leases.expires <= excluded.acquired";
+
+const RENEW: &str = "UPDATE leases SET expires = ?3 WHERE run = ?1 AND token = ?2";
+
+const RELEASE: &str = "UPDATE leases SET run = NULL, expires = NULL WHERE run = ?1 AND token = ?2";
+
+/// Changes nothing, but locks the row: nobody takes the lease before the transaction ends.
+const HOLD: &str =
+    "UPDATE leases SET expires = expires WHERE run = ?1 AND token = ?2 AND expires > ?3";
+
+const SUCCEED: &str =
+    "UPDATE runs SET state = 'succeeded', finished = ?2 WHERE id = ?1 AND state = 'running'";
+
+const MAKE_CURRENT: &str = "
+    INSERT INTO current (relation, version, run, published) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (relation) DO UPDATE
+    SET version = excluded.version, run = excluded.run, published = excluded.published";
+
+const DROP: &str = "DELETE FROM current WHERE relation = ?1";
+
+impl AuditStore {
+    /// Takes the right to publish to `warehouse` for `ttl`, counted on the database's clock
+    /// (PostgreSQL) or this machine's (SQLite).
+    ///
+    /// # Errors
+    /// `Conflict`, naming the holder, where another run holds a lease that has not expired.
+    pub async fn acquire_lease(
+        &self,
+        warehouse: &str,
+        run: &RunId,
+        ttl: Duration,
+    ) -> Result<Lease> {
+        let now = self.now().await?;
+        let params = values![warehouse, run, now, expiry(now, ttl)?];
+        match self.write(vec![Write::guard(ACQUIRE, params)]).await? {
+            Outcome::Refused(_) => Err(self.held(warehouse).await?),
+            Outcome::Committed => match self.lease(warehouse).await? {
+                Some(row) if row.run.as_ref() == Some(run) => Ok(Lease {
+                    run: run.clone(),
+                    token: row.token,
+                }),
+                _ => Err(self.lost(run)),
+            },
+        }
+    }
+
+    /// Moves the end of the lease to `ttl` from now, even past its end if nobody took it since.
+    ///
+    /// # Errors
+    /// `Conflict` where another run took it over.
+    pub async fn renew_lease(&self, lease: &Lease, ttl: Duration) -> Result<()> {
+        let expires = expiry(self.now().await?, ttl)?;
+        let params = values![&lease.run, lease.token, expires];
+        match self.write(vec![Write::guard(RENEW, params)]).await? {
+            Outcome::Committed => Ok(()),
+            Outcome::Refused(_) => Err(self.lost(&lease.run)),
+        }
+    }
+
+    /// Gives the lease back. Does nothing where it is lost already.
+    pub async fn release_lease(&self, lease: &Lease) -> Result<()> {
+        let batch = vec![Write::new(RELEASE, values![&lease.run, lease.token])];
+        self.write(batch).await.map(|_| ())
+    }
+
+    /// Makes the versions of a run current and ends the run as succeeded, all or nothing. A
+    /// relation may occur in `changes` once.
+    ///
+    /// # Errors
+    /// `Conflict` where the lease has expired or was taken over, or the run has ended: nothing is
+    /// changed then.
+    pub async fn publish(&self, lease: &Lease, changes: &[Change]) -> Result<()> {
+        let run = &lease.run;
+        let now = self.now().await?;
+        let mut batch = vec![
+            Write::guard(HOLD, values![run, lease.token, now]),
+            Write::guard(SUCCEED, values![run, now]),
+        ];
+        for Change { relation, version } in changes {
+            let relation = relation.as_str();
+            let row = values![run, relation, version.as_ref(), now];
+            batch.push(Write::insert(&PUBLICATIONS, row));
+            batch.push(match version {
+                Some(id) => Write::new(MAKE_CURRENT, values![relation, id, run, now]),
+                None => Write::new(DROP, values![relation]),
+            });
+        }
+        match self.write(batch).await? {
+            Outcome::Committed => Ok(()),
+            Outcome::Refused(0) => Err(self.lost(run)),
+            Outcome::Refused(_) => {
+                Err(self.conflict(format!("run {run} has ended already: it cannot publish")))
+            }
+        }
+    }
+
+    pub(super) async fn now(&self) -> Result<DateTime<Utc>> {
+        self.backend.now().await.map_err(|e| self.in_context(e))
+    }
+
+    async fn lease(&self, warehouse: &str) -> Result<Option<LeaseRow>> {
+        self.select_first(&LEASES, "WHERE warehouse = ?1", values![warehouse])
+            .await
+    }
+
+    /// The error that names who holds the lease. The holder may have gone since.
+    async fn held(&self, warehouse: &str) -> Result<Error> {
+        let Some(LeaseRow {
+            run: Some(run),
+            expires: Some(expires),
+            ..
+        }) = self.lease(warehouse).await?
+        else {
+            let message = format!("another run held {warehouse} a moment ago");
+            return Ok(self.conflict(message).with_hint("try again"));
+        };
+        let host = self
+            .select_first::<Host>(&RUNS, "WHERE id = ?1", values![&run])
+            .await?;
+        let host = host
+            .map(|Host(host)| format!(" on {host}"))
+            .unwrap_or_default();
+        let expires = expires.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let message = format!("run {run}{host} holds {warehouse}, its lease ends at {expires}");
+        let hint = "wait for it to end; the lease of a process that died ends by itself";
+        Ok(self.conflict(message).with_hint(hint))
+    }
+
+    fn lost(&self, run: &RunId) -> Error {
+        self.conflict(format!("run {run} has lost its lease: it cannot publish"))
+            .with_hint("another run may have taken over; run again to continue from its results")
+    }
+}
+
+fn expiry(now: DateTime<Utc>, ttl: Duration) -> Result<DateTime<Utc>> {
+    let expires = TimeDelta::from_std(ttl)
+        .ok()
+        .and_then(|ttl| now.checked_add_signed(ttl));
+    expires.ok_or_else(|| Error::configuration(format!("a lease of {ttl:?} is too long")))
+}
+
+struct LeaseRow {
+    run: Option<RunId>,
+    token: i64,
+    expires: Option<DateTime<Utc>>,
+}
+
+impl FromRow for LeaseRow {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            run: row.get("run")?,
+            token: row.get("token")?,
+            expires: row.get("expires")?,
+        })
+    }
+}
+
+struct Host(String);
+
+impl FromRow for Host {
+    fn from_row(row: &Row) -> Result<Self> {
+        row.get("host").map(Self)
+    }
+}
