@@ -1,3 +1,18 @@
-//! Parses the command line, runs it, and turns the result into an exit code.
+//! Parses the command line, runs it, and turns the result into an exit code. The only place that
+//! ends the process.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use pipeline::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli::main(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            cli::output::error(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}

@@ -2,16 +2,20 @@
 //! by one, recorded, and published together.
 //!
 //! [`script`] reads files, [`plan`] gives statements their meaning, [`check`] is pure and
-//! printable, [`runner`] has all the effects. Nothing here prints.
+//! printable, [`runner`] has all the effects. Nothing here prints: an [`Observer`] is told.
 
 pub mod check;
 mod diagnose;
+mod execute;
 mod identity;
+mod metrics;
+mod observer;
+mod origin;
 pub mod params;
 pub mod plan;
 pub mod query;
-mod record;
 pub mod runner;
 pub mod script;
 pub mod select;
-mod step;
+
+pub use observer::{Observer, StepOutlook, StepSummary};

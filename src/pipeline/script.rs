@@ -72,7 +72,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Statement>> {
         // Padding keeps the places of the tree those of the file.
         let (line, column) = (first.span.start.line, first.span.start.column);
         let padded = format!("{}{}{sql}", "\n".repeat(line as usize - 1), " ".repeat(column as usize - 1));
-        let parsed = DFParserBuilder::new(&padded)
+        let parsed = DFParserBuilder::new(padded.as_str())
             .with_dialect(&GenericDialect {})
             .build()
             .and_then(|mut parser| parser.parse_statements());

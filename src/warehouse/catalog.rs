@@ -156,18 +156,18 @@ impl Catalog {
         Ok(())
     }
 
-    /// All names and what they stand for, to come back to with [`Catalog::restore`].
-    pub fn snapshot(&self) -> BTreeMap<Relation, Entry> {
-        self.0.entries.read().clone()
-    }
-
-    /// Forgets what was staged after a snapshot, external tables included.
-    pub fn restore(&self, snapshot: BTreeMap<Relation, Entry>) {
-        *self.0.entries.write() = snapshot;
-        for name in self.0.external.table_names() {
-            // Removing a name that was just listed cannot fail.
-            let _ = self.0.external.deregister_table(&name);
-        }
+    /// A copy for another session: what is staged there is not staged here. Sources that were
+    /// opened stay as they were listed.
+    pub fn fork(&self) -> Self {
+        Self(Arc::new(Shared {
+            store: self.0.store.clone(),
+            audit: self.0.audit.clone(),
+            landing: self.0.landing.clone(),
+            entries: RwLock::new(self.0.entries.read().clone()),
+            opened: Mutex::new(self.0.opened.lock().clone()),
+            external: MemorySchemaProvider::new(),
+            session: OnceLock::new(),
+        }))
     }
 
     /// Every name that a statement can read, for suggestions.

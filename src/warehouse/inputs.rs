@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use datafusion::datasource::listing::ListingTable;
 use datafusion::execution::SessionState;
 use datafusion::object_store::ObjectMeta;
-use datafusion::sql::TableReference;
+use datafusion::common::TableReference;
 use futures::TryStreamExt;
 
 use super::catalog::{Catalog, LANDING};

@@ -18,7 +18,7 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingTableUrl, PartitionedFile};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::error::Result as DataFusionResult;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -30,7 +30,7 @@ use crate::config::{Location, SourceFormat, SourceSettings, TextOptions};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The configured sources.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Landing {
     sources: BTreeMap<String, SourceSettings>,
 }
@@ -112,8 +112,8 @@ async fn list(
     state: &SessionState,
     store: &Arc<dyn ObjectStore>,
 ) -> Result<Vec<ObjectMeta>> {
-    let failed = |error| {
-        Error::io(format!("source `{name}`: cannot list `{location}`")).with_source::<datafusion::error::DataFusionError>(error)
+    let failed = |error: DataFusionError| {
+        Error::io(format!("source `{name}`: cannot list `{location}`")).with_source(error)
     };
     let one_file = !url.is_collection() && url.get_glob().is_none();
     if one_file && !location.path().exists() {

@@ -23,6 +23,7 @@ pub use inputs::Input;
 pub use landing::Landing;
 pub use manifest::{Manifest, StepManifest};
 pub use relation::{Layer, Relation};
+pub(crate) use schema::to_json as schema_json;
 pub use store::Store;
 pub use table::VersionTable;
 pub use writer::{Progress, WrittenVersion, write_table};

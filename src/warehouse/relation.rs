@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use datafusion::sql::TableReference;
+use datafusion::common::TableReference;
 
 use crate::error::{Error, Result};
 

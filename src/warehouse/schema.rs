@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -65,9 +66,9 @@ pub(crate) fn from_json(text: &str) -> Result<SchemaRef> {
     let fields = columns
         .into_iter()
         .map(|column| {
-            let data_type: DataType = column.data_type.parse().map_err(|error| {
+            let data_type: DataType = column.data_type.parse().map_err(|error: ArrowError| {
                 Error::internal(format!("a stored type is not readable: {}", column.data_type))
-                    .with_source::<datafusion::arrow::error::ArrowError>(error)
+                    .with_source(error)
             })?;
             Ok(Field::new(column.name, data_type, column.nullable)
                 .with_metadata(column.metadata.into_iter().collect()))

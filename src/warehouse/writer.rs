@@ -151,15 +151,13 @@ async fn copy(
         }
         part.sum.add(&batch)?;
         part.rows += batch.num_rows() as u64;
-        let writer = match writer {
-            Some(writer) => writer,
-            none => none.insert(AsyncArrowWriter::try_new(
-                BufWriter::new(Arc::clone(store.object_store()), store.path(path)),
-                schema.clone(),
-                Some(properties()?),
-            )?),
-        };
-        writer.write(&batch).await?;
+        if writer.is_none() {
+            let upload = BufWriter::new(Arc::clone(store.object_store()), store.path(path));
+            *writer = Some(Writer::try_new(upload, schema.clone(), Some(properties()?))?);
+        }
+        if let Some(writer) = writer {
+            writer.write(&batch).await?;
+        }
         progress.add(batch.num_rows());
     }
     Ok(part)

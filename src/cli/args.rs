@@ -1,0 +1,197 @@
+//! What can be typed: clap types, no I/O.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Overrides, Secret, env, parse_size};
+use crate::pipeline::select::Selection;
+
+/// Finds anomalies in network events with SQL: ingestion, features, training and evaluation as a
+/// folder of scripts, every result versioned, every run on record.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = "Exit codes: 0 done; 1 an ASSERT said no; 2 usage, configuration, SQL or data is wrong; 3 a service or I/O failed, a retry may help; 70 a bug; 130 cancelled.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// What to log to stderr, for example `info` or `pipeline=debug`
+    #[arg(long, global = true, value_name = "FILTER", default_value = "warn", env = env::LOG, help_heading = "Logging")]
+    pub log: String,
+
+    /// How to log
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = env::LOG_FORMAT, help_heading = "Logging")]
+    pub log_format: LogFormat,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a folder of SQL scripts: check all, run what changed, publish together
+    Exec(ExecArgs),
+    /// Run one query over the published layers and the audit store
+    Sql(SqlArgs),
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line, for log collectors.
+    Json,
+}
+
+/// Form of a query's result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Aligned columns.
+    Table,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object per line.
+    Json,
+}
+
+/// `pipeline exec`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  pipeline exec sql/                                 run everything that changed
+  pipeline exec sql/3_training --param trees=200     one phase, with another parameter
+  pipeline exec sql/ --source events='flows/*.csv.gz'
+  pipeline exec sql/ --from training --dry-run       say what would run, and why")]
+pub struct ExecArgs {
+    /// Folder of scripts, a phase of it, or one script
+    #[arg(value_name = "PATH", default_value = "sql")]
+    pub path: PathBuf,
+
+    /// Run every step, whatever could be reused
+    #[arg(long)]
+    pub force: bool,
+
+    /// Only say what would run and why; nothing is written
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Begin with this phase, script or relation
+    #[arg(long, value_name = "STEP")]
+    pub from: Option<String>,
+
+    /// End with this phase, script or relation
+    #[arg(long, value_name = "STEP")]
+    pub until: Option<String>,
+
+    /// Run only this phase, script or relation (repeatable)
+    #[arg(long, value_name = "STEP")]
+    pub select: Vec<String>,
+
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// `pipeline sql`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  pipeline sql 'SELECT * FROM eval.metrics'
+  pipeline sql 'SELECT * FROM audit.model_provenance' --format json")]
+pub struct SqlArgs {
+    /// The query
+    #[arg(value_name = "QUERY")]
+    pub query: String,
+
+    /// Form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: OutputFormat,
+
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// Settings that stand above the configuration file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+struct SettingsArgs {
+    /// Configuration file [default: pipeline.toml in the folder of scripts]
+    #[arg(long, value_name = "FILE", env = env::CONFIG)]
+    config: Option<PathBuf>,
+
+    /// Root of all layers [default: warehouse]
+    #[arg(long, value_name = "FOLDER", env = env::WAREHOUSE)]
+    warehouse: Option<String>,
+
+    /// Audit store: postgres://USER@HOST/DATABASE or a SQLite file [default: audit.db in the warehouse]
+    #[arg(long, value_name = "URL", env = env::AUDIT, hide_env_values = true)]
+    audit: Option<Secret>,
+
+    /// Value of `$NAME` in the scripts (repeatable)
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    params: Vec<(String, String)>,
+
+    /// File, folder or glob behind `landing.NAME` (repeatable)
+    #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
+    sources: Vec<(String, String)>,
+
+    /// Memory for the engine, for example 2GiB; beyond it, operators spill to disk [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, env = env::MEMORY_LIMIT)]
+    memory_limit: Option<usize>,
+
+    /// Folder for spill files [default: the system's]
+    #[arg(long, value_name = "FOLDER", env = env::TEMP_DIR)]
+    temp_dir: Option<PathBuf>,
+
+    /// Partitions worked on at once [default: number of cores]
+    #[arg(long, value_name = "N", env = env::PARTITIONS)]
+    partitions: Option<NonZeroUsize>,
+
+    /// Rows per batch [default: 8192]
+    #[arg(long, value_name = "N", env = env::BATCH_SIZE)]
+    batch_size: Option<NonZeroUsize>,
+}
+
+impl ExecArgs {
+    /// The chosen statements.
+    pub fn selection(&self) -> Selection {
+        Selection {
+            from: self.from.clone(),
+            until: self.until.clone(),
+            select: self.select.clone(),
+        }
+    }
+
+    /// What stands above the configuration file.
+    pub fn overrides(&self) -> Overrides {
+        self.settings.overrides()
+    }
+}
+
+impl SqlArgs {
+    /// What stands above the configuration file.
+    pub fn overrides(&self) -> Overrides {
+        self.settings.overrides()
+    }
+}
+
+impl SettingsArgs {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            config: self.config.clone(),
+            warehouse: self.warehouse.clone(),
+            audit: self.audit.clone(),
+            memory_limit: self.memory_limit,
+            temp_dir: self.temp_dir.clone(),
+            partitions: self.partitions,
+            batch_size: self.batch_size,
+            params: self.params.clone(),
+            sources: self.sources.clone(),
+        }
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not NAME=VALUE")),
+    }
+}

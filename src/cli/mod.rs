@@ -1,0 +1,30 @@
+//! The command line: one file per subcommand. `args` says what can be typed, `output` is the only
+//! place that prints.
+
+pub mod args;
+mod exec;
+pub mod output;
+mod sql;
+
+pub use args::Cli;
+
+use crate::error::{Error, Result};
+use crate::telemetry;
+use args::Command;
+
+/// Runs a parsed command line.
+pub fn main(cli: Cli) -> Result<()> {
+    telemetry::init(&cli.log, cli.log_format)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Error::io("cannot start the worker threads").with_source(error)
+    })?;
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Exec(args) => exec::run(args, cli.log_format).await,
+            Command::Sql(args) => sql::run(args).await,
+        }
+    });
+    // Blocking work that nobody waits for any more must not delay the end.
+    runtime.shutdown_background();
+    outcome
+}

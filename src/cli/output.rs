@@ -1,0 +1,273 @@
+//! The only place that prints. stdout is for results, stderr for progress and errors.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::csv::WriterBuilder;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::json::LineDelimitedWriter;
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
+
+use super::args::{LogFormat, OutputFormat};
+use crate::audit::{RunId, StepState};
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::pipeline::runner::RunSummary;
+use crate::pipeline::{Observer, StepOutlook, StepSummary};
+use crate::warehouse::Progress;
+
+/// Prints an error as `error:`, where, why, `hint:`.
+pub fn error(error: &Error) {
+    // Nobody may be reading any more; then there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{}", error.report());
+}
+
+/// Tells a run's progress: one changing line on a terminal, one line per step elsewhere, nothing
+/// where the log says it all in JSON.
+pub(super) struct Narrator {
+    style: Style,
+    dry_run: bool,
+    bar: Mutex<Option<Bar>>,
+}
+
+#[derive(PartialEq)]
+enum Style {
+    Terminal,
+    Lines,
+    Silent,
+}
+
+struct Bar {
+    bar: ProgressBar,
+    ticker: tokio::task::JoinHandle<()>,
+}
+
+impl Narrator {
+    pub(super) fn new(log_format: LogFormat, dry_run: bool) -> Self {
+        let style = match (log_format, std::io::stderr().is_terminal()) {
+            (LogFormat::Json, _) => Style::Silent,
+            (LogFormat::Text, true) => Style::Terminal,
+            (LogFormat::Text, false) => Style::Lines,
+        };
+        Self { style, dry_run, bar: Mutex::new(None) }
+    }
+
+    /// Clears what is still changing.
+    pub(super) fn finish(&self) {
+        if let Some(Bar { bar, ticker }) = self.bar.lock().take() {
+            ticker.abort();
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Observer for Narrator {
+    fn run_started(&self, run: &RunId) {
+        if self.style != Style::Silent {
+            eprintln!("run {run}");
+        }
+    }
+
+    fn step_started(&self, step: &StepOutlook, progress: Arc<Progress>) {
+        if self.style != Style::Terminal || self.dry_run {
+            return;
+        }
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {msg}  {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(format!("{}/{} {}", step.ordinal, step.total, step.subject));
+        let shown = bar.clone();
+        let ticker = tokio::spawn(async move {
+            loop {
+                let rows = progress.rows();
+                let rate = rows as f64 / shown.elapsed().as_secs_f64().max(1e-3);
+                shown.set_message(format!("{} rows  {} rows/s", thousands(rows), thousands(rate as u64)));
+                shown.tick();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        *self.bar.lock() = Some(Bar { bar, ticker });
+    }
+
+    fn rows(&self, batches: &[RecordBatch], total: usize) {
+        self.finish();
+        if let Ok(table) = pretty_format_batches(batches) {
+            println!("{table}");
+        }
+        let shown: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        if shown < total {
+            println!("({shown} of {} rows)", thousands(total as u64));
+        }
+    }
+
+    fn step_finished(&self, step: &StepSummary) {
+        self.finish();
+        tracing::info!(
+            step = step.outlook.ordinal,
+            at = step.outlook.at,
+            subject = step.outlook.subject,
+            state = step.state.as_str(),
+            reason = step.reason,
+            rows = step.rows,
+            bytes = step.bytes,
+            seconds = step.elapsed.as_secs_f64(),
+            "step"
+        );
+        if self.style == Style::Lines && !self.dry_run {
+            let StepOutlook { ordinal, total, subject, .. } = &step.outlook;
+            eprintln!("{ordinal}/{total} {subject}: {}{}", step.state, in_parentheses(&step.reason));
+        }
+    }
+}
+
+fn in_parentheses(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(" ({reason})") }
+}
+
+/// Prints the closing table of a run.
+pub(super) fn run_summary(summary: &RunSummary, settings: &Settings) {
+    let dry = summary.run.is_none();
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["step", "script", "relation", "state", "rows", "bytes", "time", "why"]);
+    for step in &summary.steps {
+        let state = match (dry, step.state) {
+            (true, StepState::Ran) => "would run".to_owned(),
+            (true, StepState::Reused) => "would be reused".to_owned(),
+            (_, state) => state.to_string(),
+        };
+        table.add_row([
+            step.outlook.ordinal.to_string(),
+            step.outlook.at.clone(),
+            step.outlook.subject.clone(),
+            state,
+            step.rows.map(|rows| thousands(rows.unsigned_abs())).unwrap_or_default(),
+            step.bytes.map(|bytes| binary_size(bytes.unsigned_abs())).unwrap_or_default(),
+            format!("{:.2} s", step.elapsed.as_secs_f64()),
+            step.reason.clone(),
+        ]);
+    }
+    for column in [0, 4, 5, 6] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    println!("{table}");
+    let count = |state| summary.steps.iter().filter(|step| step.state == state).count();
+    let (ran, reused) = (count(StepState::Ran), count(StepState::Reused));
+    match &summary.run {
+        None => println!("\ndry run: {ran} steps would run, {reused} would be reused"),
+        Some(run) => println!(
+            "\nrun {run}: {ran} steps ran, {reused} reused, {} relations published to {}",
+            summary.published, settings.warehouse
+        ),
+    }
+}
+
+/// Writes the rows of a query to stdout. Tables need all rows to align them; the other forms
+/// stream.
+pub(super) struct RowWriter {
+    format: OutputFormat,
+    schema: SchemaRef,
+    waiting: Vec<RecordBatch>,
+    header: bool,
+}
+
+impl RowWriter {
+    pub(super) fn new(format: OutputFormat, schema: SchemaRef) -> Self {
+        Self { format, schema, waiting: vec![], header: true }
+    }
+
+    pub(super) fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        let written = match self.format {
+            OutputFormat::Table => {
+                self.waiting.push(batch);
+                Ok(())
+            }
+            OutputFormat::Csv => {
+                let header = std::mem::replace(&mut self.header, false);
+                WriterBuilder::new().with_header(header).build(&mut stdout).write(&batch)
+            }
+            OutputFormat::Json => {
+                let mut writer = LineDelimitedWriter::new(&mut stdout);
+                writer.write(&batch).and_then(|()| writer.finish())
+            }
+        };
+        written.or_else(output_error)
+    }
+
+    pub(super) fn finish(mut self) -> Result<()> {
+        match self.format {
+            OutputFormat::Json => Ok(()),
+            OutputFormat::Csv if !self.header => Ok(()),
+            OutputFormat::Csv => self.write(RecordBatch::new_empty(Arc::clone(&self.schema))),
+            OutputFormat::Table => {
+                self.waiting.push(RecordBatch::new_empty(Arc::clone(&self.schema)));
+                let table = pretty_format_batches(&self.waiting).map_err(|error| {
+                    Error::internal("a result cannot be shown as a table").with_source(error)
+                })?;
+                let written = writeln!(std::io::stdout().lock(), "{table}");
+                written.map_err(ArrowError::from).or_else(output_error)
+            }
+        }
+    }
+}
+
+/// A reader that went away (`| head`) is no error.
+fn output_error(error: ArrowError) -> Result<()> {
+    match &error {
+        ArrowError::IoError(_, io) if io.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        ArrowError::IoError(..) => Err(Error::io("cannot write the result").with_source(error)),
+        _ => Err(Error::sql("the result cannot be written in this format")
+            .with_source(error)
+            .with_hint("try --format json or --format table")),
+    }
+}
+
+/// `1234567` as `1,234,567`.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes with a binary unit.
+fn binary_size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_sizes_have_units() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 1023, 1024, 5 << 20].map(binary_size), ["0 B", "1023 B", "1.0 KiB", "5.0 MiB"]);
+    }
+}

@@ -1,0 +1,92 @@
+//! The check of a whole pipeline before its first byte: every statement is bound, planned and
+//! optimised against the schemas of those before it. No data is read or written; only sources are
+//! listed and looked into for their schema.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+
+use super::diagnose::explain;
+use super::params::{self, Bound};
+use super::plan::{self, Action};
+use super::script::Statement;
+use crate::config::{Params, Settings};
+use crate::error::{Error, Result};
+use crate::session;
+use crate::warehouse::{Catalog, Entry};
+
+/// Checks all statements, in a session of its own over a copy of the catalog, and gives them back
+/// bound.
+pub async fn check(
+    statements: &[Statement],
+    settings: &Settings,
+    catalog: &Catalog,
+) -> Result<Vec<Bound>> {
+    settings.params.check_types()?;
+    let bound = bind_all(statements, &settings.params)?;
+    let catalog = catalog.fork();
+    let ctx = session::build(settings, &catalog)?;
+    for (statement, bound) in statements.iter().zip(&bound) {
+        check_one(&ctx, &catalog, bound)
+            .await
+            .map_err(|error| explain(error, statement, &catalog.readable_names()))?;
+    }
+    Ok(bound)
+}
+
+fn bind_all(statements: &[Statement], params: &Params) -> Result<Vec<Bound>> {
+    let bound = statements
+        .iter()
+        .map(|statement| params::bind(statement, params))
+        .collect::<Result<Vec<_>>>()?;
+    params::check_all_used(&bound, params)?;
+    Ok(bound)
+}
+
+async fn check_one(ctx: &SessionContext, catalog: &Catalog, bound: &Bound) -> DataFusionResult<()> {
+    let action = plan::plan(bound.ast.clone(), &ctx.state(), catalog).await?;
+    if let Some(rows) = action.rows() {
+        // Literal arguments, such as the options of a training function, are judged here.
+        ctx.state().optimize(rows)?;
+    }
+    match action {
+        Action::CreateTable { relation, rows } => {
+            unique_columns(&rows)?;
+            let schema = Arc::clone(rows.schema().inner());
+            catalog.stage(relation, Some(Entry::PlannedTable(schema)));
+        }
+        Action::CreateView { relation, definition, rows } => {
+            unique_columns(&rows)?;
+            let reads = plan::reads(&bound.ast, &ctx.state())?;
+            let inputs = catalog.inputs(reads).await?;
+            if inputs.iter().any(|input| input.relation == relation.to_string()) {
+                return Err(Error::sql(format!("the view {relation} would read itself")).into());
+            }
+            catalog.stage(relation, Some(Entry::PlannedView(definition)));
+        }
+        Action::Drop { relation } => catalog.stage(relation, None),
+        Action::Session(plan) => {
+            ctx.execute_logical_plan(plan).await?;
+        }
+        Action::Insert { .. }
+        | Action::Assert(_)
+        | Action::Query(_)
+        | Action::Copy(_)
+        | Action::Nothing { .. } => {}
+    }
+    Ok(())
+}
+
+fn unique_columns(rows: &LogicalPlan) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for field in rows.schema().fields() {
+        if !seen.insert(field.name()) {
+            return Err(Error::sql(format!("two columns are named `{}`", field.name()))
+                .with_hint("rename one with AS, or name the columns instead of `*`"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! A single read-only query over what is published.
+
+use datafusion::execution::SendableRecordBatchStream;
+
+use super::plan::{self, Action};
+use super::{diagnose, params, runner, script};
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::session;
+
+/// Plans and starts a query. Statements that write are refused.
+pub async fn start(settings: &Settings, sql: &str) -> Result<SendableRecordBatchStream> {
+    settings.params.check_types()?;
+    let mut statements = script::parse("query", sql)?;
+    let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+        return Err(Error::sql("exactly one statement is needed"));
+    };
+    let bound = params::bind(&statement, &settings.params)?;
+    let audit = runner::open_audit(settings).await?;
+    let catalog = runner::open_catalog(settings, &audit).await?;
+    let ctx = session::build(settings, &catalog)?;
+    let explain = |error| diagnose::explain(error, &statement, &catalog.readable_names());
+    let plan = match plan::plan(bound.ast, &ctx.state(), &catalog).await.map_err(explain)? {
+        Action::Query(plan) => plan,
+        other => {
+            return Err(Error::sql(format!("a {} statement is not a query", other.kind()))
+                .with_hint("put statements that write into a script and run `pipeline exec`"));
+        }
+    };
+    let frame = ctx.execute_logical_plan(plan).await.map_err(explain)?;
+    frame.execute_stream().await.map_err(explain)
+}
+
+/// The driver's error for a failure while rows were read.
+pub fn read_error(error: datafusion::error::DataFusionError) -> Error {
+    diagnose::translate(error, &[])
+}

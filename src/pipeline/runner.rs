@@ -1,0 +1,180 @@
+//! One run from its lease to its publish. All effects of a run happen here or in its steps.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::execute::Steps;
+use super::observer::{Observer, StepOutlook, StepSummary};
+use super::select::{self, Selection};
+use super::{check, origin, script};
+use crate::audit::{AuditStore, Change, Lease, ParamRecord, RunId, RunState};
+use crate::config::{AuditLocation, Settings};
+use crate::error::{Error, ErrorKind, Result};
+use crate::session;
+use crate::warehouse::{Catalog, Landing, Relation, Store};
+
+/// How long a lease lasts without being renewed: the longest time that a run whose process died
+/// keeps others waiting.
+const LEASE: Duration = Duration::from_secs(60);
+const RENEWAL: Duration = Duration::from_secs(15);
+
+/// How to run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Run every step, whatever could be reused.
+    pub force: bool,
+    /// Only say what would run.
+    pub dry_run: bool,
+    /// Which statements.
+    pub selection: Selection,
+    /// The command line, for the record.
+    pub command: String,
+}
+
+/// What a run did.
+#[derive(Debug)]
+pub struct RunSummary {
+    /// The run; none for a dry run.
+    pub run: Option<RunId>,
+    /// Its steps in order.
+    pub steps: Vec<StepSummary>,
+    /// Number of relations that the publish changed.
+    pub published: usize,
+}
+
+/// Opens the audit store of the settings.
+pub async fn open_audit(settings: &Settings) -> Result<AuditStore> {
+    match &settings.audit {
+        AuditLocation::Sqlite(path) => AuditStore::open_sqlite(path).await,
+        AuditLocation::Postgres(url) => AuditStore::open_postgres(url.expose()).await,
+    }
+}
+
+/// Opens the warehouse of the settings: a snapshot of what is published.
+pub async fn open_catalog(settings: &Settings, audit: &AuditStore) -> Result<Catalog> {
+    let store = Store::open(&settings.warehouse)?;
+    Catalog::load(store, audit.clone(), Landing::new(settings.sources.clone())).await
+}
+
+/// Runs the scripts of the settings. `cancel` ends it early with the name of the signal; whatever
+/// ends it, the run is on record, and readers see all of it or nothing.
+pub async fn exec(
+    settings: &Settings,
+    options: &Options,
+    observer: &dyn Observer,
+    cancel: impl Future<Output = &'static str>,
+) -> Result<RunSummary> {
+    let audit = open_audit(settings).await?;
+    if options.dry_run {
+        let dry = RunId::new("dry-run");
+        let (steps, _) = perform(settings, options, &audit, &dry, observer).await?;
+        return Ok(RunSummary { run: None, steps, published: 0 });
+    }
+    let record = origin::new_run(settings, options.command.clone());
+    let run = record.id.clone();
+    let params: Vec<_> = settings
+        .params
+        .iter()
+        .map(|(name, param)| ParamRecord {
+            name: name.to_owned(),
+            value: param.value.to_string(),
+            origin: param.origin.to_string(),
+        })
+        .collect();
+    let lease = audit.acquire_lease(&settings.warehouse.to_string(), &run, LEASE).await;
+    audit.begin_run(&record, &params).await?;
+    let outcome = match &lease {
+        // A run that was refused the warehouse is on record too.
+        Err(error) => Err(Error::new(error.kind(), error.message())),
+        Ok(lease) => {
+            observer.run_started(&run);
+            tokio::select! {
+                done = perform_and_publish(settings, options, &audit, lease, observer) => done,
+                lost = renew(&audit, lease) => Err(lost),
+                signal = cancel => Err(Error::new(ErrorKind::Cancelled, format!("cancelled by {signal}"))
+                    .with_hint("nothing was published; the next run resumes after the last finished step")),
+            }
+        }
+    };
+    if let Err(error) = &outcome {
+        let state = match error.kind() {
+            ErrorKind::Cancelled => RunState::Cancelled,
+            _ => RunState::Failed,
+        };
+        let recorded = audit.finish_run(&run, state, Some(&error.report())).await;
+        if let Err(second) = recorded {
+            tracing::error!(%run, error = %second, "the end of the run could not be recorded");
+        }
+    }
+    let lease = lease?;
+    if let Err(error) = audit.release_lease(&lease).await {
+        tracing::warn!(%run, %error, "the lease could not be released; it expires by itself");
+    }
+    outcome.map_err(|error| error.with_context("run", run.as_str()))
+}
+
+async fn perform_and_publish(
+    settings: &Settings,
+    options: &Options,
+    audit: &AuditStore,
+    lease: &Lease,
+    observer: &dyn Observer,
+) -> Result<RunSummary> {
+    let (steps, changes) = perform(settings, options, audit, &lease.run, observer).await?;
+    audit.publish(lease, &changes).await?;
+    Ok(RunSummary { run: Some(lease.run.clone()), steps, published: changes.len() })
+}
+
+/// Checks all statements, then runs them one by one.
+async fn perform(
+    settings: &Settings,
+    options: &Options,
+    audit: &AuditStore,
+    run: &RunId,
+    observer: &dyn Observer,
+) -> Result<(Vec<StepSummary>, Vec<Change>)> {
+    let path = settings.selected.as_deref().unwrap_or(&settings.scripts);
+    let statements = options.selection.apply(script::read(&settings.scripts, path)?)?;
+    let catalog = open_catalog(settings, audit).await?;
+    let bound = check::check(&statements, settings, &catalog).await?;
+
+    let ctx = session::build(settings, &catalog)?;
+    let mut steps = Steps::new(run, ctx, catalog, observer, (options.force, options.dry_run));
+    let total = statements.len();
+    let outlook = |index: usize| {
+        let statement = &statements[index];
+        StepOutlook {
+            ordinal: index + 1,
+            total,
+            at: format!("{}:{}", statement.file, statement.line),
+            subject: select::subject(&statement.ast),
+        }
+    };
+    let mut summaries = vec![];
+    for (index, (statement, bound)) in statements.iter().zip(&bound).enumerate() {
+        match steps.run(statement, bound, outlook(index)).await {
+            Ok(summary) => summaries.push(summary),
+            Err(error) => {
+                for later in index + 1..total {
+                    steps.skip(&statements[later], outlook(later)).await?;
+                }
+                return Err(error);
+            }
+        }
+    }
+    let change = |(relation, version): (Relation, _)| Change { relation: relation.to_string(), version };
+    Ok((summaries, std::mem::take(&mut steps.changes).into_iter().map(change).collect()))
+}
+
+/// Renews the lease until it is lost. A store that is away for a moment is no loss: the publish
+/// checks the lease again.
+async fn renew(audit: &AuditStore, lease: &Lease) -> Error {
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        match audit.renew_lease(lease, LEASE).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => return error,
+            Err(error) => tracing::warn!(%error, "the lease could not be renewed, trying again"),
+            Ok(()) => {}
+        }
+    }
+}
