@@ -7,6 +7,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::SessionContext;
 
 use crate::doc::FunctionDoc;
+use crate::table::synthetic_flows;
 
 /// How DataFusion runs a function.
 #[derive(Debug, Clone)]
@@ -30,7 +31,10 @@ pub struct Function {
 
 /// All SQL functions of this crate, sorted by name.
 pub fn functions() -> Vec<Function> {
-    vec![]
+    vec![Function {
+        doc: &synthetic_flows::DOC,
+        implementation: Implementation::Table(Arc::new(synthetic_flows::SyntheticFlows)),
+    }]
 }
 
 /// Registers every function of this crate in a session.

@@ -1,1 +1,3 @@
 //! Table functions.
+
+pub(crate) mod synthetic_flows;
