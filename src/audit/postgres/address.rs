@@ -11,6 +11,11 @@ use crate::error::{Error, Result};
 /// does not say.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long to wait for an answer before asking whether the server is still there, where the URL
+/// leaves it at the library's two hours.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const LIBRARY_KEEPALIVE: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// Reads a URL. The second part is where it leads: hosts and database, without user, password and
 /// options.
 pub(super) fn parse(url: &str) -> Result<(Config, String)> {
@@ -32,6 +37,9 @@ pub(super) fn parse(url: &str) -> Result<(Config, String)> {
     }
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(TIMEOUT);
+    }
+    if config.get_keepalives_idle() == LIBRARY_KEEPALIVE {
+        config.keepalives_idle(KEEPALIVE);
     }
     if config.get_application_name().is_none() {
         config.application_name("pipeline");
