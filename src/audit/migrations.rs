@@ -38,7 +38,7 @@ const MIGRATIONS: &[Migration] = migrations! {
 };
 
 /// The table in which a store keeps its own history.
-pub(super) const CREATE_HISTORY: &str = "CREATE TABLE migrations (
+pub(super) const CREATE_HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (
     number BIGINT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,
     checksum TEXT NOT NULL,

@@ -5,11 +5,10 @@
 //! SQLite and PostgreSQL share the schema, the SQL and one conformance suite; a backend only runs
 //! statements.
 //!
-//! Every method is one transaction or one query, durable when it returns. They share these errors
-//! ([`ErrorKind`](crate::error::ErrorKind)): `Io` where the store cannot be reached or is busy for
-//! too long (a retry may help), `Configuration` where it refuses the user or lacks rights, and
-//! `Internal` where a record breaks a rule of the schema. Times are UTC, cut to microseconds;
-//! a NaN is stored as NULL.
+//! Every change is one transaction, durable when its method returns. All methods share these
+//! [kinds](ErrorKind) of errors: `Io` where the store cannot be reached or is busy for too long (a
+//! retry may help), `Configuration` where it refuses the user, and `Internal` where a record
+//! breaks a rule of the schema. Times are UTC, cut to microseconds; a NaN is stored as NULL.
 //!
 //! This room never touches DataFusion, the object store or the terminal.
 

@@ -124,9 +124,7 @@ fn connect(path: &Path) -> Result<Connection> {
 /// Brings the schema up to date: all pending migrations or none.
 fn migrate(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if !transaction.table_exists(None::<&str>, "migrations")? {
-        transaction.execute_batch(migrations::CREATE_HISTORY)?;
-    }
+    transaction.execute_batch(migrations::CREATE_HISTORY)?;
     let applied: Vec<Applied> = transaction
         .prepare(migrations::READ_HISTORY)?
         .query_map([], |row| {

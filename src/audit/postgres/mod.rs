@@ -1,14 +1,13 @@
 //! The PostgreSQL backend: one connection, opened again once where it was lost.
 
-use std::error::Error as _;
-use std::io;
+mod address;
+mod failure;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Mutex, MutexGuard};
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Row};
 
@@ -17,10 +16,7 @@ use super::migrations::{self, Applied};
 use super::relations::Column;
 use super::{CONTEXT, ColumnType, Value};
 use crate::error::{Error, Result};
-
-/// How long to wait for a connection, and for the server to confirm what was sent, where the URL
-/// does not say.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use failure::{Failure, is_lost, unreachable};
 
 /// How long to wait before a lost connection is opened again.
 const BACKOFF: Duration = Duration::from_secs(1);
@@ -41,8 +37,7 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) async fn open(url: &str) -> Result<Self> {
-        let config = parse(url)?;
-        let location = location(&config);
+        let (config, location) = address::parse(url)?;
         let opened = async {
             let mut client = connect(&config).await?;
             migrate(&mut client).await?;
@@ -129,63 +124,8 @@ impl Backend for Postgres {
     }
 }
 
-fn parse(url: &str) -> Result<Config> {
-    // The parser's own message may quote a badly escaped password, so it is left out.
-    let mut config: Config = url.parse().map_err(|_| {
-        Error::configuration("the URL of the audit store is malformed").with_hint(
-            "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=prefer, with reserved \
-             characters of the password percent-encoded",
-        )
-    })?;
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(Error::configuration(
-            "sslmode=require: this pipeline cannot encrypt connections to PostgreSQL",
-        )
-        .with_hint("use sslmode=prefer or sslmode=disable inside a trusted network"));
-    }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(TIMEOUT);
-    }
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(TIMEOUT);
-    }
-    if config.get_application_name().is_none() {
-        config.application_name("pipeline");
-    }
-    Ok(config)
-}
-
-/// The address without user, password and options.
-fn location(config: &Config) -> String {
-    let hosts = config.get_hosts().iter().enumerate().map(|(index, host)| {
-        let port = config.get_ports().get(index).or(config.get_ports().first());
-        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        match host {
-            Host::Tcp(name) => format!("{name}{port}"),
-            Host::Unix(folder) => format!("{}{port}", folder.display()),
-        }
-    });
-    let hosts: Vec<_> = hosts.collect();
-    format!(
-        "postgresql://{}/{}",
-        hosts.join(","),
-        config.get_dbname().unwrap_or_default()
-    )
-}
-
 async fn connect(config: &Config) -> Result<Client> {
-    let (client, connection) = config.connect(NoTls).await.map_err(|e| {
-        // Answers of the server have a code; without one the world or the URL is at fault.
-        let refused = e.code().is_none() && !is_lost(&e) && e.source().is_some();
-        let error = if refused {
-            Error::configuration("PostgreSQL cannot be reached with this URL")
-        } else if e.code().is_none() {
-            Error::io("PostgreSQL cannot be reached")
-        } else {
-            return e.into();
-        };
-        error.with_source(e)
-    })?;
+    let (client, connection) = config.connect(NoTls).await.map_err(unreachable)?;
     // Ends with the client. Its error reaches whoever waits for an answer.
     tokio::spawn(connection);
     Ok(client)
@@ -225,20 +165,6 @@ async fn migrate(client: &mut Client) -> Result<()> {
             .await?;
     }
     Ok(transaction.commit().await?)
-}
-
-/// How a transaction failed.
-enum Failure {
-    /// Nothing was changed.
-    BeforeCommit(tokio_postgres::Error),
-    /// Where the connection was lost, nobody knows whether all or nothing was changed.
-    AtCommit(tokio_postgres::Error),
-}
-
-impl From<tokio_postgres::Error> for Failure {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::BeforeCommit(error)
-    }
 }
 
 async fn transact(client: &mut Client, batch: &[Write]) -> Result<Outcome, Failure> {
@@ -284,52 +210,4 @@ fn value(row: &Row, index: usize, kind: ColumnType) -> Result<Value, tokio_postg
         ColumnType::Boolean => row.try_get::<_, Option<bool>>(index)?.into(),
         ColumnType::Timestamp => row.try_get::<_, Option<DateTime<Utc>>>(index)?.into(),
     })
-}
-
-/// Whether the connection broke, rather than a statement.
-fn is_lost(error: &tokio_postgres::Error) -> bool {
-    let broken = || {
-        error
-            .source()
-            .is_some_and(|source| source.is::<io::Error>())
-    };
-    error.is_closed() || broken() || error.code().is_some_and(is_outage)
-}
-
-/// Classes 08 (connection exception) and 57P (shutdown, starting up).
-fn is_outage(code: &SqlState) -> bool {
-    code.code().starts_with("08") || code.code().starts_with("57P")
-}
-
-impl From<tokio_postgres::Error> for Error {
-    fn from(error: tokio_postgres::Error) -> Self {
-        let code = error.code().map(SqlState::code).unwrap_or_default();
-        let new = match code {
-            _ if is_lost(&error) => Self::io("the connection to PostgreSQL was lost"),
-            "55P03" | "40P01" => Self::io("the audit store was busy for too long")
-                .with_hint("another process holds a lock in it; try again"),
-            "3D000" => Self::configuration("PostgreSQL has no such database"),
-            "3F000" => Self::configuration("PostgreSQL has no schema to put the tables in")
-                .with_hint("create the schema that `search_path` names"),
-            "42501" => Self::configuration("PostgreSQL denies access to the tables"),
-            "42P07" => Self::configuration("the schema holds tables of another program")
-                .with_hint("give the store a schema of its own: ?options=-csearch_path%3Dpipeline"),
-            _ if code.starts_with("28") => Self::configuration("PostgreSQL refuses the user"),
-            _ if code.starts_with("53") => Self::io("PostgreSQL is out of resources"),
-            _ => Self::internal("the audit store refused a statement"),
-        };
-        new.with_source(error)
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::AtCommit(e) if is_lost(&e) => Self::io(
-                "the connection to PostgreSQL was lost in a commit: the change may have been made",
-            )
-            .with_source(e),
-            Failure::BeforeCommit(e) | Failure::AtCommit(e) => e.into(),
-        }
-    }
 }

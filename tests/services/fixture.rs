@@ -1,0 +1,134 @@
+//! A fresh audit store for each test.
+
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pipeline::audit::AuditStore;
+use pipeline::error::Result;
+use tempfile::TempDir;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+/// An empty place for an audit store, gone after the test.
+#[derive(Debug, Clone)]
+pub(crate) enum Fixture {
+    Sqlite { folder: Arc<TempDir> },
+    Postgres { schema: String },
+}
+
+/// Runs a test on SQLite.
+pub(crate) async fn with_sqlite<F>(test: impl FnOnce(Fixture) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    test(Fixture::Sqlite {
+        folder: Arc::new(TempDir::new().unwrap()),
+    })
+    .await;
+}
+
+/// Runs a test on PostgreSQL, in a schema of its own.
+pub(crate) async fn with_postgres<F>(test: impl FnOnce(Fixture) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let schema = format!("test_{:032x}", unique());
+    let fixture = Fixture::Postgres {
+        schema: schema.clone(),
+    };
+    fixture.query(&format!("CREATE SCHEMA {schema}")).await;
+    let done = tokio::spawn(test(fixture.clone())).await;
+    fixture
+        .query(&format!("DROP SCHEMA {schema} CASCADE"))
+        .await;
+    if let Err(failure) = done {
+        resume_unwind(failure.into_panic());
+    }
+}
+
+impl Fixture {
+    /// Opens the store over a connection of its own.
+    pub(crate) async fn open(&self) -> AuditStore {
+        self.try_open().await.unwrap()
+    }
+
+    pub(crate) async fn try_open(&self) -> Result<AuditStore> {
+        match self {
+            Self::Sqlite { .. } => AuditStore::open_sqlite(&self.path()).await,
+            Self::Postgres { .. } => AuditStore::open_postgres(&self.url()).await,
+        }
+    }
+
+    /// Runs statements behind the store's back; the rows as text.
+    pub(crate) async fn query(&self, sql: &str) -> Vec<Vec<String>> {
+        match self {
+            Self::Sqlite { .. } => {
+                let connection = rusqlite::Connection::open(self.path()).unwrap();
+                let mut statement = connection.prepare(sql).unwrap();
+                let width = statement.column_count();
+                let row = |row: &rusqlite::Row<'_>| (0..width).map(|i| row.get(i)).collect();
+                statement
+                    .query_map([], row)
+                    .unwrap()
+                    .map(Result::unwrap)
+                    .collect()
+            }
+            Self::Postgres { .. } => {
+                let (client, connection) =
+                    tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
+                tokio::spawn(connection);
+                let messages = client.simple_query(sql).await.unwrap();
+                let row = |message: SimpleQueryMessage| match message {
+                    SimpleQueryMessage::Row(row) => {
+                        let text = |i| row.get(i).unwrap_or_default().to_owned();
+                        Some((0..row.len()).map(text).collect())
+                    }
+                    _ => None,
+                };
+                messages.into_iter().filter_map(row).collect()
+            }
+        }
+    }
+
+    /// The file of a SQLite store, in a folder that does not exist yet.
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Self::Sqlite { folder } => folder.path().join("new folder").join("audit.db"),
+            Self::Postgres { .. } => panic!("a PostgreSQL store has no file"),
+        }
+    }
+
+    /// The URL of a PostgreSQL store; its connections carry the schema as their name.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sqlite { .. } => panic!("a SQLite store has no URL"),
+            Self::Postgres { schema } => {
+                let server = server_url();
+                format!("{server}?options=-csearch_path%3D{schema}&application_name={schema}")
+            }
+        }
+    }
+}
+
+/// The URL of the test server, without options.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no setting of the program: an address for tests"
+)]
+pub(crate) fn server_url() -> String {
+    std::env::var("PIPELINE_TEST_POSTGRES").unwrap_or_else(|_| {
+        panic!(
+            "PIPELINE_TEST_POSTGRES is not set: run tests/run, which starts a private PostgreSQL"
+        )
+    })
+}
+
+/// A number that no other test has, in this process or another.
+fn unique() -> u128 {
+    let folder = TempDir::new().unwrap();
+    u128::from_le_bytes(
+        blake3::hash(folder.path().as_os_str().as_encoded_bytes()).as_bytes()[..16]
+            .try_into()
+            .unwrap(),
+    )
+}

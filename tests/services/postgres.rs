@@ -1,0 +1,121 @@
+//! What only PostgreSQL can get wrong.
+
+use pipeline::audit::AuditStore;
+use pipeline::error::{Error, ErrorKind};
+
+use crate::fixture::{Fixture, server_url, with_postgres};
+use crate::samples::run;
+
+const PASSWORD: &str = "hunter2-very-secret";
+
+/// The error of opening `url`, which must not tell the password.
+async fn refusal(url: &str) -> Error {
+    let error = AuditStore::open_postgres(url).await.unwrap_err();
+    for shown in [error.to_string(), format!("{error:?}"), error.report()] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    error
+}
+
+#[tokio::test]
+async fn an_unreachable_server_is_an_io_error_without_the_password() {
+    let error = refusal(&format!("postgresql://me:{PASSWORD}@127.0.0.1:1/audit")).await;
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(
+        error.report().contains("postgresql://127.0.0.1:1/audit"),
+        "{}",
+        error.report()
+    );
+}
+
+#[tokio::test]
+async fn a_refused_password_is_a_configuration_error() {
+    let (_, host) = server_url()
+        .split_once('@')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let error = refusal(&format!("postgresql://pipeline:{PASSWORD}@{host}")).await;
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
+    let error = refusal(&format!(
+        "postgresql://pipeline@{host}?application_name=hunted"
+    ))
+    .await;
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
+}
+
+#[tokio::test]
+async fn a_missing_database_or_schema_is_a_configuration_error() {
+    let server = server_url();
+    let (server, _) = server.rsplit_once('/').unwrap();
+    let error = refusal(&format!("{server}/nowhere")).await;
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
+    assert!(error.message().contains("no such database"), "{error}");
+
+    let error = refusal(&format!("{}?options=-csearch_path%3Dnowhere", server_url())).await;
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
+    assert!(error.hint().unwrap().contains("search_path"));
+}
+
+#[tokio::test]
+async fn a_malformed_url_is_a_configuration_error() {
+    for url in [
+        format!("postgresql://me:{PASSWORD}@host:port/audit"),
+        format!("postgresql://me:not@{PASSWORD}@host/audit"),
+        format!("host=localhost {PASSWORD}"),
+        format!("postgresql://me:{PASSWORD}@host/audit?sslmode=verify-full"),
+    ] {
+        assert_eq!(
+            refusal(&url).await.kind(),
+            ErrorKind::Configuration,
+            "{url}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn required_encryption_is_refused_before_anything_is_sent() {
+    let error = refusal(&format!(
+        "postgresql://me:{PASSWORD}@127.0.0.1:1/a?sslmode=require"
+    ))
+    .await;
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.message().contains("sslmode=require"), "{error}");
+}
+
+#[tokio::test]
+async fn tables_of_another_program_are_left_alone() {
+    with_postgres(async |fixture: Fixture| {
+        fixture.query("CREATE TABLE runs (theirs TEXT)").await;
+        let error = fixture.try_open().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
+        let tables = "SELECT count(*) FROM information_schema.tables
+                      WHERE table_schema = current_schema()";
+        assert_eq!(fixture.query(tables).await, [["1"]]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_opened_again() {
+    with_postgres(async |fixture: Fixture| {
+        let store = fixture.open().await;
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE application_name = current_setting('application_name')
+                       AND pid <> pg_backend_pid()";
+        fixture.query(cut).await;
+        store.begin_run(&run("r1"), &[]).await.unwrap();
+        fixture.query(cut).await;
+        assert_eq!(store.read("runs").await.unwrap().rows.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn debug_shows_the_place_alone() {
+    with_postgres(async |fixture: Fixture| {
+        let shown = format!("{:?}", fixture.open().await);
+        assert!(shown.starts_with("AuditStore(\"postgresql://"), "{shown}");
+        assert!(!shown.contains("secret"), "{shown}");
+    })
+    .await;
+}
