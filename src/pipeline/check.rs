@@ -20,7 +20,7 @@ use crate::warehouse::{Catalog, Entry};
 
 /// Checks all statements, in a session of its own over a copy of the catalog, and gives them back
 /// bound.
-pub async fn check(
+pub(super) async fn check(
     statements: &[Statement],
     settings: &Settings,
     catalog: &Catalog,

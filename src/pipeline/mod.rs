@@ -4,18 +4,18 @@
 //! [`script`] reads files, [`plan`] gives statements their meaning, [`check`] is pure and
 //! printable, [`runner`] has all the effects. Nothing here prints: an [`Observer`] is told.
 
-pub mod check;
+mod check;
 mod diagnose;
 mod execute;
 mod identity;
 mod metrics;
 mod observer;
 mod origin;
-pub mod params;
-pub mod plan;
+mod params;
+mod plan;
 pub mod query;
 pub mod runner;
-pub mod script;
+mod script;
 pub mod select;
 
 pub use observer::{Observer, StepOutlook, StepSummary};

@@ -17,15 +17,15 @@ use crate::error::{Error, Result};
 
 /// A statement with its parameters bound.
 #[derive(Debug, Clone)]
-pub struct Bound {
+pub(super) struct Bound {
     /// The tree with values.
-    pub ast: Ast,
+    pub(super) ast: Ast,
     /// The parameters it uses, as SQL literals.
-    pub used: BTreeMap<String, String>,
+    pub(super) used: BTreeMap<String, String>,
 }
 
 /// Binds the parameters of a statement.
-pub fn bind(statement: &Statement, params: &Params) -> Result<Bound> {
+pub(super) fn bind(statement: &Statement, params: &Params) -> Result<Bound> {
     let mut bound = Bound { ast: statement.ast.clone(), used: BTreeMap::new() };
     let used = &mut bound.used;
     match &mut bound.ast {
@@ -46,7 +46,7 @@ pub fn bind(statement: &Statement, params: &Params) -> Result<Bound> {
 }
 
 /// An error where a `--param` without a default is used by none of the statements.
-pub fn check_all_used(bound: &[Bound], params: &Params) -> Result<()> {
+pub(super) fn check_all_used(bound: &[Bound], params: &Params) -> Result<()> {
     let known: Vec<String> = bound.iter().flat_map(|bound| bound.used.keys().cloned()).collect();
     let Some(name) = params.undeclared().iter().find(|name| !known.contains(name)) else {
         return Ok(());

@@ -20,7 +20,7 @@ use crate::warehouse::{Catalog, Entry, Relation};
 
 /// A statement with its meaning.
 #[derive(Debug)]
-pub enum Action {
+pub(super) enum Action {
     /// `CREATE [OR REPLACE] TABLE layer.name AS …`: a new version.
     CreateTable { relation: Relation, rows: LogicalPlan },
     /// `INSERT INTO layer.name …`: a new version that keeps the files of the one before.
@@ -43,20 +43,20 @@ pub enum Action {
 
 /// A blocking check.
 #[derive(Debug)]
-pub struct Assertion {
+pub(super) struct Assertion {
     /// The condition as written.
-    pub condition: String,
+    pub(super) condition: String,
     /// What is wrong where it does not hold.
-    pub message: String,
+    pub(super) message: String,
     /// One row, one Boolean.
-    pub plan: LogicalPlan,
+    pub(super) plan: LogicalPlan,
     /// Counts the offending rows, where the condition is about their absence.
-    pub offending: Option<LogicalPlan>,
+    pub(super) offending: Option<LogicalPlan>,
 }
 
 impl Action {
     /// Kind of statement, as the audit store keeps it.
-    pub fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::CreateTable { .. } => "table",
             Self::Insert { .. } => "insert",
@@ -69,7 +69,7 @@ impl Action {
     }
 
     /// The relation that it writes.
-    pub fn relation(&self) -> Option<&Relation> {
+    pub(super) fn relation(&self) -> Option<&Relation> {
         match self {
             Self::CreateTable { relation, .. }
             | Self::Insert { relation, .. }
@@ -80,7 +80,7 @@ impl Action {
     }
 
     /// The plan whose rows it needs.
-    pub fn rows(&self) -> Option<&LogicalPlan> {
+    pub(super) fn rows(&self) -> Option<&LogicalPlan> {
         match self {
             Self::CreateTable { rows, .. }
             | Self::Insert { rows, .. }
@@ -93,7 +93,7 @@ impl Action {
 }
 
 /// Plans a bound statement against the catalog as it is now.
-pub async fn plan(ast: Ast, state: &SessionState, catalog: &Catalog) -> DataFusionResult<Action> {
+pub(super) async fn plan(ast: Ast, state: &SessionState, catalog: &Catalog) -> DataFusionResult<Action> {
     if let Ast::Statement(tree) = &ast
         && let Tree::Assert { condition, message } = tree.as_ref()
     {
@@ -218,7 +218,7 @@ fn definition(ast: &Ast) -> Option<String> {
 }
 
 /// The relations that a bound statement reads.
-pub fn reads(ast: &Ast, state: &SessionState) -> DataFusionResult<Vec<TableReference>> {
+pub(super) fn reads(ast: &Ast, state: &SessionState) -> DataFusionResult<Vec<TableReference>> {
     let statement = match (inner_query(ast), ast) {
         (Some(query), _) => Ast::Statement(Box::new(Tree::Query(Box::new(query.clone())))),
         (None, Ast::CopyTo(copy)) => match &copy.source {
@@ -244,7 +244,7 @@ async fn assertion(
             return Err(Error::sql(format!("the message of an ASSERT must be text in quotes, got {other}")).into());
         }
     };
-    let plan = plan_expression(condition.clone(), state).await?;
+    let plan = plan_expression(without_exists(condition.clone()), state).await?;
     let field = plan.schema().field(0);
     if !matches!(field.data_type(), datafusion::arrow::datatypes::DataType::Boolean) {
         return Err(Error::sql(format!("the condition of an ASSERT must be true or false, got {}", field.data_type()))
@@ -256,6 +256,29 @@ async fn assertion(
         None => None,
     };
     Ok(Assertion { condition: condition.to_string(), message, plan, offending })
+}
+
+/// DataFusion has no plan for `EXISTS` outside of `WHERE`; a count tells the same.
+fn without_exists(condition: Expr) -> Expr {
+    match condition {
+        Expr::Nested(inner) => Expr::Nested(Box::new(without_exists(*inner))),
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
+            Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(without_exists(*expr)) }
+        }
+        Expr::BinaryOp { left, op: op @ (BinaryOperator::And | BinaryOperator::Or), right } => {
+            let (left, right) = (without_exists(*left), without_exists(*right));
+            Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
+        }
+        Expr::Exists { subquery, negated } => match counted(&subquery) {
+            None => Expr::Exists { subquery, negated },
+            Some(count) => Expr::BinaryOp {
+                left: Box::new(count),
+                op: if negated { BinaryOperator::Eq } else { BinaryOperator::Gt },
+                right: Box::new(Expr::value(Value::Number("0".into(), false))),
+            },
+        },
+        other => other,
+    }
 }
 
 /// An expression that counts offending rows: of `(SELECT count…) = 0` and `NOT EXISTS (SELECT …)`.

@@ -13,21 +13,21 @@ use crate::error::{Error, Result};
 
 /// One statement of a script.
 #[derive(Debug, Clone)]
-pub struct Statement {
+pub(super) struct Statement {
     /// Script, relative to the folder of the pipeline.
-    pub file: String,
+    pub(super) file: String,
     /// Sub-folder it comes from, without its number.
-    pub phase: String,
+    pub(super) phase: String,
     /// First line, from 1.
-    pub line: u64,
+    pub(super) line: u64,
     /// First column, in characters from 1.
-    pub column: u64,
+    pub(super) column: u64,
     /// Text of the whole script.
-    pub script: Arc<str>,
+    pub(super) script: Arc<str>,
     /// Text as written, without the semicolon and the comments around it.
-    pub sql: String,
+    pub(super) sql: String,
     /// Syntax tree; its places are those in the file.
-    pub ast: Ast,
+    pub(super) ast: Ast,
 }
 
 impl Statement {
@@ -38,7 +38,7 @@ impl Statement {
 }
 
 /// Reads the scripts at `path` (a folder or one file), which belong to the pipeline in `root`.
-pub fn read(root: &Path, path: &Path) -> Result<Vec<Statement>> {
+pub(super) fn read(root: &Path, path: &Path) -> Result<Vec<Statement>> {
     let mut statements = vec![];
     for file in files(path)? {
         let text = std::fs::read_to_string(&file).map_err(|error| {
@@ -55,7 +55,7 @@ pub fn read(root: &Path, path: &Path) -> Result<Vec<Statement>> {
 }
 
 /// Parses one script into statements.
-pub fn parse(file: &str, text: &str) -> Result<Vec<Statement>> {
+pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Statement>> {
     let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().map_err(|error| {
         Error::sql(format!("{file} is not valid SQL"))
             .with_context("at", Place::new(file, text, error.location.line, error.location.column).render())

@@ -21,7 +21,7 @@ pub struct Selection {
 
 impl Selection {
     /// The chosen statements in order.
-    pub fn apply(&self, statements: Vec<Statement>) -> Result<Vec<Statement>> {
+    pub(super) fn apply(&self, statements: Vec<Statement>) -> Result<Vec<Statement>> {
         for (flag, text) in self.texts() {
             if !statements.iter().any(|statement| matches(statement, text)) {
                 let names: Vec<String> = statements.iter().flat_map(names).collect();

@@ -37,7 +37,7 @@ pub struct Landing {
 
 /// A source of files, listed and with its schema known.
 #[derive(Debug)]
-pub struct OpenSource {
+pub(super) struct OpenSource {
     pub(super) name: String,
     pub(super) url: ListingTableUrl,
     pub(super) schema: SchemaRef,
