@@ -98,6 +98,12 @@ impl Error {
         self
     }
 
+    /// Adds the place in a script, in front of the other context.
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.0.context.insert(0, ("at", place.into()));
+        self
+    }
+
     /// Adds what the user can try. The first hint, nearest to the cause, is kept.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint.get_or_insert_with(|| hint.into());

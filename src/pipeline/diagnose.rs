@@ -41,7 +41,7 @@ impl<'a> Place<'a> {
 /// The engine's error, as one of a statement. `names` are the relations it could have meant.
 pub(super) fn explain(error: DataFusionError, statement: &Statement, names: &[String]) -> Error {
     let place = position(&error, statement);
-    translate(error, names).with_context("at", place)
+    translate(error, names).at(place)
 }
 
 /// The engine's error without a place, as one of the driver.

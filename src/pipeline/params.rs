@@ -96,7 +96,7 @@ fn missing(text: &str, span: Span, statement: &Statement, params: &Params) -> Er
         None => format!("give it one with `--param {name}=VALUE`, or a default under [params] in pipeline.toml"),
     };
     Error::sql(format!("parameter `{text}` has no value"))
-        .with_context("at", place.render())
+        .at(place.render())
         .with_hint(hint)
 }
 

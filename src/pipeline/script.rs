@@ -58,7 +58,7 @@ pub(super) fn read(root: &Path, path: &Path) -> Result<Vec<Statement>> {
 pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Statement>> {
     let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().map_err(|error| {
         Error::sql(format!("{file} is not valid SQL"))
-            .with_context("at", Place::new(file, text, error.location.line, error.location.column).render())
+            .at(Place::new(file, text, error.location.line, error.location.column).render())
             .with_source(error)
     })?;
     let script: Arc<str> = text.into();
@@ -104,7 +104,7 @@ fn syntax_error(file: &str, text: &str, line: u64, error: datafusion::error::Dat
         None => (message, (line, 1)),
     };
     Error::sql(format!("syntax error: {message}"))
-        .with_context("at", Place::new(file, text, place.0, place.1).render())
+        .at(Place::new(file, text, place.0, place.1).render())
 }
 
 /// First and last token of a statement that are not blank or comment.

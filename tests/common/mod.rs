@@ -1,0 +1,130 @@
+//! A pipeline in a temporary folder, and the real program run on it.
+#![allow(dead_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A folder with `sql/`, data files and a warehouse.
+pub struct Project {
+    dir: TempDir,
+}
+
+/// What a user sees of one command.
+pub struct Seen {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Project {
+    /// An empty project; the configuration names the warehouse beside the scripts.
+    pub fn new() -> Self {
+        let project = Self { dir: TempDir::new().expect("a temporary folder") };
+        project.file("sql/pipeline.toml", "warehouse = \"../warehouse\"\n");
+        project
+    }
+
+    /// The shipped scripts with a source of `rows` events.
+    pub fn shipped(rows: usize) -> Self {
+        let project = Self::new();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
+        copy(&shipped, &project.path("sql"));
+        let config = fs::read_to_string(shipped.join("pipeline.toml")).expect("the configuration");
+        assert!(config.contains("synthetic_flows(100000, 42)"), "the shipped source has changed");
+        let config = config.replace("synthetic_flows(100000, 42)", &format!("synthetic_flows({rows}, 42)"));
+        project.file("sql/pipeline.toml", &config);
+        project
+    }
+
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    /// Writes a file.
+    pub fn file(&self, below: &str, content: impl AsRef<[u8]>) -> &Self {
+        let path = self.path(below);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a new folder");
+        fs::write(path, content).expect("a new file");
+        self
+    }
+
+    /// The program, to be run in the project's folder with a clean environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+        command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Seen {
+        seen(&self.command(arguments).output().expect("the program starts"))
+    }
+
+    /// Runs what must succeed; gives its stdout.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let seen = self.run(arguments);
+        assert_eq!(seen.code, 0, "{arguments:?}\n{}{}", seen.stdout, seen.stderr);
+        seen.stdout
+    }
+
+    /// Rows of a query as CSV lines without the header.
+    pub fn rows(&self, query: &str) -> Vec<String> {
+        let text = self.ok(&["sql", query, "--format", "csv"]);
+        text.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    /// The one value of a query.
+    pub fn value(&self, query: &str) -> String {
+        let rows = self.rows(query);
+        assert_eq!(rows.len(), 1, "{query}: {rows:?}");
+        rows[0].clone()
+    }
+
+    /// Fingerprints of everything published, `relation,fingerprint` by relation.
+    pub fn fingerprints(&self) -> Vec<String> {
+        self.rows(
+            "SELECT v.relation, v.fingerprint FROM audit.current c JOIN audit.versions v ON c.version = v.id ORDER BY 1",
+        )
+    }
+
+    /// Text with everything that differs between runs and machines replaced.
+    pub fn stable(&self, text: &str) -> String {
+        let root = self.dir.path().canonicalize().expect("a real folder");
+        text.replace(root.to_str().expect("UTF-8"), "[DIR]")
+    }
+}
+
+pub fn seen(output: &Output) -> Seen {
+    Seen {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a new folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        match entry.file_type().expect("a type").is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).expect("a copy")),
+        }
+    }
+}
+
+/// insta settings that hide run ids, times and sizes.
+pub fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.add_filter(r"\d{8}T\d{6}(\d{6})?Z-[0-9a-f]{6}", "[RUN]");
+    settings.add_filter(r" +\d+\.\d\d s", " [TIME]");
+    settings.add_filter(r"\d+\.\d [KMG]iB", "[SIZE]");
+    settings.add_filter(r"(?m) +$", "");
+    settings
+}
