@@ -6,6 +6,7 @@ use datafusion::catalog::TableFunctionImpl;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::SessionContext;
 
+use crate::aggregate::{average_precision, f1_score, precision, recall, roc_auc};
 use crate::doc::FunctionDoc;
 use crate::table::synthetic_flows;
 
@@ -31,10 +32,31 @@ pub struct Function {
 
 /// All SQL functions of this crate, sorted by name.
 pub fn functions() -> Vec<Function> {
-    vec![Function {
-        doc: &synthetic_flows::DOC,
-        implementation: Implementation::Table(Arc::new(synthetic_flows::SyntheticFlows)),
-    }]
+    vec![
+        aggregate(&average_precision::DOC, average_precision::udaf()),
+        aggregate(&f1_score::DOC, f1_score::udaf()),
+        aggregate(&precision::DOC, precision::udaf()),
+        aggregate(&recall::DOC, recall::udaf()),
+        aggregate(&roc_auc::DOC, roc_auc::udaf()),
+        table(
+            &synthetic_flows::DOC,
+            Arc::new(synthetic_flows::SyntheticFlows),
+        ),
+    ]
+}
+
+fn aggregate(doc: &'static FunctionDoc, udaf: Arc<AggregateUDF>) -> Function {
+    Function {
+        doc,
+        implementation: Implementation::Aggregate(udaf),
+    }
+}
+
+fn table(doc: &'static FunctionDoc, udtf: Arc<dyn TableFunctionImpl>) -> Function {
+    Function {
+        doc,
+        implementation: Implementation::Table(udtf),
+    }
 }
 
 /// Registers every function of this crate in a session.
@@ -47,3 +69,7 @@ pub fn register_all(ctx: &SessionContext) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "catalogue_tests.rs"]
+mod tests;

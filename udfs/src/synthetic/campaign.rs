@@ -10,11 +10,11 @@ use super::{Attack, Connection, Protocol};
 
 /// Each kind of attack with its share of all events and its number of campaigns.
 const PLAN: [(Attack, f64, u32); 5] = [
-    (Attack::Scan, 0.0025, 6),
+    (Attack::Scan, 0.0026, 6),
     (Attack::Flood, 0.0030, 4),
-    (Attack::Exfiltration, 0.0012, 6),
-    (Attack::Beacon, 0.0013, 5),
-    (Attack::BruteForce, 0.0020, 6),
+    (Attack::Exfiltration, 0.0016, 6),
+    (Attack::Beacon, 0.0010, 5),
+    (Attack::BruteForce, 0.0018, 6),
 ];
 
 /// One campaign.

@@ -20,7 +20,7 @@ const OUTSIDE_SERVERS: u32 = 400;
 const MAX_SECONDS: f64 = 6.0 * 3600.0;
 
 /// Share of TCP connections that nobody answers.
-const UNANSWERED: f64 = 0.02;
+const UNANSWERED: f64 = 0.01;
 
 /// Share of connections whose size comes from the Pareto tail, and its index: below 2, so the
 /// variance is infinite, as measured on real networks.

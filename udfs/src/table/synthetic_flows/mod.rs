@@ -55,11 +55,12 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
                   LIMIT.",
     cost: "A few hundred kilobytes and one batch per partition, for any number of rows; O(1) per \
            row. Only the columns that a query reads are built, and count(*) reads none.",
-    example: "SELECT count(*) AS events, min(timestamp) AS first_event FROM synthetic_flows(1000, 42)",
-    example_result: "",
+    example: "SELECT label, count(*) AS events FROM synthetic_flows(100000, 42) GROUP BY label \
+              ORDER BY label",
+    example_result: "@@",
     source: "This project's own model. Heavy tails: Crovella, Bestavros 1997, Self-similarity in \
              World Wide Web traffic. Randomness: Steele, Lea, Flood 2014, SplitMix64.",
-    related: &["roc_auc", "train_isolation_forest"],
+    related: &["roc_auc", "average_precision"],
     since: "0.1.0",
 };
 

@@ -1,0 +1,50 @@
+//! F1 score as a SQL aggregate.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::AggregateUDF;
+
+use super::metric::Metric;
+use crate::doc::{Argument, FunctionDoc, Kind};
+use crate::metrics::Confusion;
+
+pub(crate) const DOC: FunctionDoc = FunctionDoc {
+    name: "f1_score",
+    kind: Kind::Aggregate,
+    summary: "Harmonic mean of precision and recall.",
+    syntax: "f1_score(label, predicted)",
+    arguments: &[
+        Argument {
+            name: "label",
+            types: "BOOLEAN or a number",
+            description: "The truth: true or 1 for an anomaly, false or 0 otherwise.",
+        },
+        Argument {
+            name: "predicted",
+            types: "BOOLEAN or a number",
+            description: "What was predicted: true or 1 for an anomaly, false or 0 otherwise.",
+        },
+    ],
+    returns: "DOUBLE in [0, 1]: 1 where predictions and labels agree on every anomaly, 0 where \
+              they share none.",
+    nulls: "A row whose label or prediction is NULL changes nothing. NaN is an error.",
+    empty: "NULL where there is neither an anomaly nor a prediction of one, so also for no rows \
+            (scikit-learn warns and returns 0).",
+    errors: "A label or prediction other than 0 and 1 fails the query. Wrong argument types, a \
+             wrong number of arguments and DISTINCT are errors while planning.",
+    determinism: "Bit for bit the same for any order, partitioning and batch size of the same \
+                  rows.",
+    cost: "24 bytes, O(1) per row. Window frames of any kind are O(1) per row too.",
+    example: "SELECT round(f1_score(label, predicted), 4) FROM (VALUES (true, true), (false, \
+              true), (true, false), (false, false), (true, true)) AS t(label, predicted)",
+    example_result: "0.6667",
+    source: "van Rijsbergen 1979, Information Retrieval, chapter 7. Equal to scikit-learn's \
+             f1_score.",
+    related: &["precision", "recall"],
+    since: "0.1.0",
+};
+
+/// The aggregate function.
+pub(crate) fn udaf() -> Arc<AggregateUDF> {
+    Metric::<Confusion>::udaf(&DOC, |state| state.f1_score())
+}
