@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use datafusion::catalog::TableFunctionImpl;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, AggregateUDFImpl, ScalarUDF, ScalarUDFImpl};
 use datafusion::prelude::SessionContext;
 
+use crate::aggregate::train_isolation_forest;
 use crate::doc::FunctionDoc;
+use crate::scalar::{anomaly_score, is_anomaly, model_info};
 
 /// How DataFusion runs a function.
 #[derive(Debug, Clone)]
@@ -30,7 +32,31 @@ pub struct Function {
 
 /// All SQL functions of this crate, sorted by name.
 pub fn functions() -> Vec<Function> {
-    vec![]
+    vec![
+        scalar(&anomaly_score::DOC, anomaly_score::AnomalyScore::new()),
+        scalar(&is_anomaly::DOC, is_anomaly::IsAnomaly::new()),
+        scalar(&model_info::DOC, model_info::ModelInfo::new()),
+        aggregate(
+            &train_isolation_forest::DOC,
+            train_isolation_forest::TrainIsolationForest::new(),
+        ),
+    ]
+}
+
+fn scalar(doc: &'static FunctionDoc, function: impl ScalarUDFImpl + 'static) -> Function {
+    let implementation = Implementation::Scalar(Arc::new(ScalarUDF::from(function)));
+    Function {
+        doc,
+        implementation,
+    }
+}
+
+fn aggregate(doc: &'static FunctionDoc, function: impl AggregateUDFImpl + 'static) -> Function {
+    let implementation = Implementation::Aggregate(Arc::new(AggregateUDF::from(function)));
+    Function {
+        doc,
+        implementation,
+    }
 }
 
 /// Registers every function of this crate in a session.
