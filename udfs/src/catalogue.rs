@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use datafusion::catalog::TableFunctionImpl;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 use datafusion::prelude::SessionContext;
 
-use crate::aggregate::{average_precision, f1_score, precision, recall, roc_auc};
+use crate::aggregate::{
+    average_precision, f1_score, precision, recall, roc_auc, train_isolation_forest,
+};
 use crate::doc::FunctionDoc;
+use crate::scalar::{anomaly_score, is_anomaly, model_info};
 use crate::table::synthetic_flows;
 
 /// How DataFusion runs a function.
@@ -33,16 +36,25 @@ pub struct Function {
 /// All SQL functions of this crate, sorted by name.
 pub fn functions() -> Vec<Function> {
     vec![
+        scalar(&anomaly_score::DOC, anomaly_score::AnomalyScore::new()),
         aggregate(&average_precision::DOC, average_precision::udaf()),
         aggregate(&f1_score::DOC, f1_score::udaf()),
+        scalar(&is_anomaly::DOC, is_anomaly::IsAnomaly::new()),
+        scalar(&model_info::DOC, model_info::ModelInfo::new()),
         aggregate(&precision::DOC, precision::udaf()),
         aggregate(&recall::DOC, recall::udaf()),
         aggregate(&roc_auc::DOC, roc_auc::udaf()),
-        table(
-            &synthetic_flows::DOC,
-            Arc::new(synthetic_flows::SyntheticFlows),
-        ),
+        table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
+        aggregate(&train_isolation_forest::DOC, train_isolation_forest::udaf()),
     ]
+}
+
+fn scalar(doc: &'static FunctionDoc, function: impl ScalarUDFImpl + 'static) -> Function {
+    let implementation = Implementation::Scalar(Arc::new(ScalarUDF::from(function)));
+    Function {
+        doc,
+        implementation,
+    }
 }
 
 fn aggregate(doc: &'static FunctionDoc, udaf: Arc<AggregateUDF>) -> Function {
@@ -52,10 +64,10 @@ fn aggregate(doc: &'static FunctionDoc, udaf: Arc<AggregateUDF>) -> Function {
     }
 }
 
-fn table(doc: &'static FunctionDoc, udtf: Arc<dyn TableFunctionImpl>) -> Function {
+fn table(doc: &'static FunctionDoc, function: impl TableFunctionImpl + 'static) -> Function {
     Function {
         doc,
-        implementation: Implementation::Table(udtf),
+        implementation: Implementation::Table(Arc::new(function)),
     }
 }
 

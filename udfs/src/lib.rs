@@ -16,6 +16,7 @@
 //!   never arrow, DataFusion or SQL.
 //! * `aggregate`, `scalar`, `table`: one file per SQL function, thin adapters between Arrow and
 //!   the pure rooms.
+//! * `features`: the struct of features that those adapters share.
 //! * [`doc`] and the catalogue: what a function says about itself, and the one list of them all.
 //!
 //! This crate never does I/O of its own: no files, no network, no clock, no environment.
@@ -24,6 +25,7 @@ mod aggregate;
 mod catalogue;
 pub mod detectors;
 pub mod doc;
+mod features;
 pub mod metrics;
 mod scalar;
 pub mod synthetic;

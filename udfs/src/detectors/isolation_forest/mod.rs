@@ -1,0 +1,137 @@
+//! Isolation forest (Liu, Ting, Zhou 2008): anomalies are few and different, so random cuts
+//! separate them from the rest early. The score of a row is how few cuts that takes.
+//!
+//! Fitting costs O(`n_estimators` x `max_samples` x features x height) whatever the number of
+//! rows, scoring O(`n_estimators` x height) per row.
+//!
+//! # Missing values
+//! NaN means missing. In every node a fair coin, recorded in the node, says on which side the
+//! rows go that miss its feature. Where a feature has one present value and is missing elsewhere,
+//! the cut separates the missing from the present, so that a rare gap is isolated quickly. A
+//! feature missing in all rows of a node cannot cut it. Infinities count as the largest finite
+//! numbers.
+//!
+//! # Differences from the paper
+//! None for complete data. With fewer rows than `max_samples`, each tree takes all of them, and
+//! their number takes the place of `max_samples` in the default height limit and in the score, as
+//! in scikit-learn. Rows that no cut can separate, or a single row, score 0.5.
+//!
+//! # Example
+//! ```
+//! use linfa::DatasetBase;
+//! use linfa::traits::{Fit, Predict};
+//! use ndarray::{Array2, array};
+//! use udfs::detectors::isolation_forest::IsolationForest;
+//!
+//! let usual = Array2::from_shape_fn((200, 2), |(row, column)| ((row * 7 + column) % 20) as f64);
+//! let forest = IsolationForest::params()
+//!     .n_estimators(50)
+//!     .fit(&DatasetBase::from(usual))?;
+//!
+//! let scores = forest.predict(&array![[10.0, 11.0], [90.0, -40.0]]);
+//! assert!(scores[0] < 0.5 && scores[1] > 0.7);
+//! # Ok::<(), udfs::detectors::isolation_forest::FitError>(())
+//! ```
+
+mod codec;
+mod error;
+mod fit;
+mod hyperparams;
+mod random;
+mod score;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{FitError, ParamError};
+pub use hyperparams::{
+    IsolationForestParams, IsolationForestValidParams, MAX_DEPTH, MAX_ESTIMATORS, MAX_SAMPLE_ROWS,
+};
+
+/// Threshold where contamination is not given: the score of a row that takes as many cuts as
+/// the average row (section 3 of the paper; scikit-learn's `contamination='auto'`).
+pub const DEFAULT_THRESHOLD: f64 = 0.5;
+
+/// A fitted isolation forest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IsolationForest {
+    params: IsolationForestValidParams,
+    features: usize,
+    sample_rows: u64,
+    threshold: f64,
+    trees: Vec<Tree>,
+}
+
+/// The nodes of a tree in preorder: the left child of a split follows it.
+#[derive(Debug, Clone, PartialEq)]
+struct Tree(Vec<Node>);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Node {
+    /// Where cutting stopped.
+    Leaf {
+        /// Training rows that arrived here.
+        rows: u32,
+        /// h(x) / c(n): the cuts on the way and those expected to separate `rows` rows, relative
+        /// to the average over the rows that the tree was grown on.
+        path_length: f64,
+    },
+    /// Rows with a value below the threshold go left, the others right.
+    Split {
+        feature: u16,
+        /// Infinity separates the present values (left) from the missing ones (right).
+        threshold: f64,
+        missing_left: bool,
+        right: u32,
+    },
+}
+
+impl Node {
+    /// A leaf at `depth` of a tree grown on `subsample` rows.
+    fn leaf(rows: u32, depth: u64, subsample: u64) -> Self {
+        let average = score::average_path_length(subsample);
+        let length = depth as f64 + score::average_path_length(u64::from(rows));
+        Self::Leaf {
+            rows,
+            // A single row has no average to compare with.
+            path_length: if average > 0.0 { length / average } else { 1.0 },
+        }
+    }
+}
+
+impl IsolationForest {
+    /// Hyperparameters to start from.
+    pub fn params() -> IsolationForestParams {
+        IsolationForestParams::default()
+    }
+
+    /// The hyperparameters it was fitted with.
+    pub fn hyperparams(&self) -> &IsolationForestValidParams {
+        &self.params
+    }
+
+    /// Number of features of a row.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Number of rows it was fitted on.
+    pub fn sample_rows(&self) -> u64 {
+        self.sample_rows
+    }
+
+    /// Rows that each tree was grown on.
+    pub fn subsample_rows(&self) -> u64 {
+        self.sample_rows.min(self.params.max_samples())
+    }
+
+    /// Height limit that the trees were grown with.
+    pub fn max_depth(&self) -> u64 {
+        self.params.height_limit(self.subsample_rows())
+    }
+
+    /// A row is an anomaly where its score is greater. In (0, 1].
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+}

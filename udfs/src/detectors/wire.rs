@@ -1,0 +1,94 @@
+//! Reading little-endian bytes that may be anything.
+
+use thiserror::Error;
+
+/// Why bytes cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WireError {
+    /// Fewer bytes than announced.
+    #[error("it ends too early")]
+    Truncated,
+    /// More bytes than announced.
+    #[error("{0} bytes follow its end")]
+    Trailing(usize),
+    /// A value that no writer writes.
+    #[error("{0}")]
+    Invalid(&'static str),
+}
+
+/// A cursor over bytes. Reads what is there and allocates nothing.
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    pub(super) fn bytes(&mut self, len: usize) -> Result<&'a [u8], WireError> {
+        let (head, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(WireError::Truncated)?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
+        let (head, rest) = self.rest.split_first_chunk().ok_or(WireError::Truncated)?;
+        self.rest = rest;
+        Ok(*head)
+    }
+
+    pub(super) fn u8(&mut self) -> Result<u8, WireError> {
+        self.array().map(u8::from_le_bytes)
+    }
+
+    pub(super) fn u16(&mut self) -> Result<u16, WireError> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    pub(super) fn u32(&mut self) -> Result<u32, WireError> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Result<u64, WireError> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    pub(super) fn f64(&mut self) -> Result<f64, WireError> {
+        self.array().map(f64::from_le_bytes)
+    }
+
+    /// Bytes behind their length (u32).
+    pub(super) fn block(&mut self) -> Result<&'a [u8], WireError> {
+        let len = self.u32()?;
+        self.bytes(usize::try_from(len).map_err(|_| WireError::Truncated)?)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Everything not read yet.
+    pub(super) fn rest(self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Says that nothing may be left.
+    pub(super) fn finish(self) -> Result<(), WireError> {
+        match self.rest.len() {
+            0 => Ok(()),
+            left => Err(WireError::Trailing(left)),
+        }
+    }
+}
+
+/// Writes bytes behind their length (u32).
+pub(super) fn put_block(out: &mut Vec<u8>, block: &[u8]) {
+    // Names, keys and headers; the callers' limits keep them far below 4 GiB.
+    let len = u32::try_from(block.len()).unwrap_or(u32::MAX);
+    out.extend_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(block);
+}

@@ -1,0 +1,86 @@
+//! The argument `model`: its types, and decoding it once rather than once per batch.
+
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::arrow::array::{ArrayRef, AsArray, BinaryViewArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::{Result, exec_datafusion_err, plan_err};
+
+use crate::detectors::model::{Model, digest};
+
+/// Checks the type of the argument, or gives a plan error.
+pub(super) fn check_type(function: &str, argument: &Field) -> Result<()> {
+    match argument.data_type() {
+        DataType::Null => Ok(()),
+        binary if binary.is_binary() => Ok(()),
+        other => plan_err!(
+            "{function}: argument `model` must be a model (BINARY), got {other}; hint: train one \
+             with `train_isolation_forest`, and pass it first"
+        ),
+    }
+}
+
+/// The argument as one type. Casting to views copies no model.
+pub(super) fn to_views(models: &ArrayRef) -> Result<BinaryViewArray> {
+    Ok(cast(models, &DataType::BinaryView)?
+        .as_binary_view()
+        .clone())
+}
+
+/// The bytes of a model as a key: hashed by their digest alone, compared in full, though not
+/// byte by byte where they are the same memory, as in a column that a join repeats.
+#[derive(Clone, Copy)]
+pub(super) struct ModelBytes<'a>(pub(super) &'a [u8]);
+
+impl PartialEq for ModelBytes<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0) || self.0 == other.0
+    }
+}
+
+impl Eq for ModelBytes<'_> {}
+
+impl Hash for ModelBytes<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        digest(self.0).hash(state);
+    }
+}
+
+/// Encoded bytes of the models that the cache holds at most.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// Decoded models, the last used first. A function sees one batch at a time and keeps nothing
+/// itself, so that plans can be copied and sent; decoding is what would be repeated.
+static CACHE: Mutex<VecDeque<(Arc<[u8]>, Arc<Model>)>> = Mutex::new(VecDeque::new());
+
+/// Decodes a model, or finds it decoded.
+pub(super) fn decode(function: &str, bytes: &[u8]) -> Result<Arc<Model>> {
+    // A panic elsewhere cannot leave the list half changed.
+    let cache = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    {
+        let mut cache = cache();
+        let found = cache.iter().position(|(cached, _)| {
+            cached.len() == bytes.len() && digest(cached) == digest(bytes) && **cached == *bytes
+        });
+        if let Some(entry) = found.and_then(|at| cache.remove(at)) {
+            let model = Arc::clone(&entry.1);
+            cache.push_front(entry);
+            return Ok(model);
+        }
+    }
+    // Not under the lock: other threads score meanwhile.
+    let model = Model::decode(bytes)
+        .map(Arc::new)
+        .map_err(|error| exec_datafusion_err!("{function}: argument `model`: {error}"))?;
+    let mut cache = cache();
+    cache.push_front((Arc::from(bytes), Arc::clone(&model)));
+    let mut size = 0;
+    cache.retain(|(bytes, _)| {
+        size += bytes.len();
+        size <= CACHE_BYTES
+    });
+    Ok(model)
+}
