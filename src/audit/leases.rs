@@ -100,7 +100,6 @@ impl AuditStore {
             Write::guard(SUCCEED, values![run, now]),
         ];
         for Change { relation, version } in changes {
-            let relation = relation.as_str();
             let row = values![run, relation, version.as_ref(), now];
             batch.push(Write::insert(&PUBLICATIONS, row));
             batch.push(match version {

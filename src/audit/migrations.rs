@@ -107,6 +107,15 @@ pub(super) fn pending(applied: &[Applied]) -> Result<&'static [Migration]> {
     Ok(MIGRATIONS.get(applied.len()..).unwrap_or_default())
 }
 
+/// The error of a migration that finds tables which no migration has made.
+pub(super) fn foreign_tables(migration: &Migration) -> Error {
+    Error::configuration(format!(
+        "migration {} cannot be applied: the database holds tables of another program",
+        migration.name
+    ))
+    .with_hint("give the store a file, or a schema (?options=-csearch_path%3Dname), of its own")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

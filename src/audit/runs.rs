@@ -31,10 +31,7 @@ impl AuditStore {
                 value,
                 origin,
             } = param;
-            Write::insert(
-                &PARAMS,
-                values![&run.id, name.as_str(), value.as_str(), origin.as_str()],
-            )
+            Write::insert(&PARAMS, values![&run.id, name, value, origin])
         }));
         self.write(batch).await.map(|_| ())
     }
@@ -56,8 +53,8 @@ impl AuditStore {
             let row = values![
                 &step.run,
                 step.ordinal,
-                check.condition.as_str(),
-                check.message.as_str(),
+                &check.condition,
+                &check.message,
                 check.passed,
                 check.offending,
             ];
@@ -68,10 +65,10 @@ impl AuditStore {
                 &step.run,
                 step.ordinal,
                 position,
-                metric.relation.as_str(),
+                &metric.relation,
                 &metric.version,
                 metric.model.as_ref(),
-                metric.metric.as_str(),
+                &metric.metric,
                 metric.value,
             ];
             batch.push(Write::insert(&METRICS, row));
@@ -80,6 +77,7 @@ impl AuditStore {
     }
 
     /// Ends a run that has nothing to publish: failed, cancelled, or succeeded without a change.
+    /// `state` is not `Running`.
     ///
     /// # Errors
     /// `Conflict` where the run has succeeded already or never began.
@@ -107,14 +105,14 @@ fn run_row(run: &RunRecord) -> Vec<Value> {
         RunState::Running.as_str(),
         run.started,
         Value::Null,
-        run.command.as_str(),
-        run.user.as_str(),
-        run.host.as_str(),
-        run.git_commit.as_deref(),
+        &run.command,
+        &run.user,
+        &run.host,
+        run.git_commit.as_ref(),
         run.git_dirty,
-        run.binary_version.as_str(),
-        run.datafusion_version.as_str(),
-        run.configuration.as_str(),
+        &run.binary_version,
+        &run.datafusion_version,
+        &run.configuration,
         Value::Null,
     ]
 }
@@ -124,22 +122,22 @@ fn step_row(step: &StepRecord) -> Vec<Value> {
     values![
         &step.run,
         step.ordinal,
-        step.phase.as_str(),
-        step.file.as_str(),
+        &step.phase,
+        &step.file,
         step.line,
-        step.kind.as_str(),
-        step.relation.as_deref(),
-        step.sql.as_str(),
-        step.sql_hash.as_str(),
-        step.identity.as_deref(),
+        &step.kind,
+        step.relation.as_ref(),
+        &step.sql,
+        &step.sql_hash,
+        step.identity.as_ref(),
         step.state.as_str(),
-        step.reason.as_str(),
+        &step.reason,
         step.rows,
         step.bytes,
         step.started,
         step.finished,
         duration,
-        step.error.as_deref(),
+        step.error.as_ref(),
         step.version.as_ref(),
     ]
 }
@@ -147,14 +145,14 @@ fn step_row(step: &StepRecord) -> Vec<Value> {
 fn version_row(version: &VersionRecord) -> Vec<Value> {
     values![
         &version.id,
-        version.relation.as_str(),
+        &version.relation,
         version.kind.as_str(),
-        version.definition.as_deref(),
+        version.definition.as_ref(),
         version.rows,
         version.bytes,
-        version.schema.as_str(),
-        version.fingerprint.as_str(),
-        version.identity.as_str(),
+        &version.schema,
+        &version.fingerprint,
+        &version.identity,
         &version.run,
         version.created,
     ]
@@ -169,25 +167,19 @@ fn add_version(batch: &mut Vec<Write>, new: &NewVersion) {
     let id = &version.id;
     batch.push(Write::insert(&VERSIONS, version_row(version)));
     batch.extend(files.iter().map(|file| {
-        let row = values![
-            id,
-            file.path.as_str(),
-            file.size,
-            file.etag.as_deref(),
-            file.rows
-        ];
+        let row = values![id, &file.path, file.size, file.etag.as_ref(), file.rows];
         Write::insert(&FILES, row)
     }));
     batch.extend(inputs.iter().zip(1_i64..).map(|(input, position)| {
         let row = values![
             id,
             position,
-            input.relation.as_str(),
+            &input.relation,
             input.kind.as_str(),
-            input.source.as_str(),
-            input.fingerprint.as_deref(),
+            &input.source,
+            input.fingerprint.as_ref(),
             input.size,
-            input.etag.as_deref(),
+            input.etag.as_ref(),
             input.modified,
         ];
         Write::insert(&LINEAGE, row)

@@ -135,7 +135,11 @@ fn migrate(connection: &mut Connection) -> Result<()> {
         })?
         .collect::<rusqlite::Result<_>>()?;
     for migration in migrations::pending(&applied)? {
-        transaction.execute_batch(&migration.sqlite())?;
+        let changed = transaction.execute_batch(&migration.sqlite());
+        changed.map_err(|e| match e.sqlite_error_code() {
+            Some(ErrorCode::Unknown) => migrations::foreign_tables(migration).with_source(e),
+            _ => e.into(),
+        })?;
         let now = Value::from(Utc::now());
         transaction.execute(
             migrations::APPEND_HISTORY,

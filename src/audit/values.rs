@@ -30,6 +30,12 @@ impl From<&str> for Value {
     }
 }
 
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
 impl From<&RunId> for Value {
     fn from(id: &RunId) -> Self {
         id.as_str().into()

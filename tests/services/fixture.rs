@@ -3,7 +3,9 @@
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use chrono::Utc;
 use pipeline::audit::AuditStore;
 use pipeline::error::Result;
 use tempfile::TempDir;
@@ -32,7 +34,10 @@ pub(crate) async fn with_postgres<F>(test: impl FnOnce(Fixture) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let schema = format!("test_{:032x}", unique());
+    // Leftovers of a killed run on the same server have another time.
+    static TESTS: AtomicU32 = AtomicU32::new(0);
+    let number = TESTS.fetch_add(1, Ordering::Relaxed);
+    let schema = format!("test_{}_{number}", Utc::now().timestamp_micros());
     let fixture = Fixture::Postgres {
         schema: schema.clone(),
     };
@@ -63,6 +68,7 @@ impl Fixture {
     pub(crate) async fn query(&self, sql: &str) -> Vec<Vec<String>> {
         match self {
             Self::Sqlite { .. } => {
+                std::fs::create_dir_all(self.path().parent().unwrap()).unwrap();
                 let connection = rusqlite::Connection::open(self.path()).unwrap();
                 let mut statement = connection.prepare(sql).unwrap();
                 let width = statement.column_count();
@@ -121,14 +127,4 @@ pub(crate) fn server_url() -> String {
             "PIPELINE_TEST_POSTGRES is not set: run tests/run, which starts a private PostgreSQL"
         )
     })
-}
-
-/// A number that no other test has, in this process or another.
-fn unique() -> u128 {
-    let folder = TempDir::new().unwrap();
-    u128::from_le_bytes(
-        blake3::hash(folder.path().as_os_str().as_encoded_bytes()).as_bytes()[..16]
-            .try_into()
-            .unwrap(),
-    )
 }

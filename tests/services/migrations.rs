@@ -12,6 +12,7 @@ conformance! {
     relations_are_as_declared,
     a_changed_migration_is_refused,
     a_newer_store_is_refused,
+    tables_of_another_program_are_left_alone,
     an_unknown_relation_is_refused,
 }
 
@@ -90,6 +91,18 @@ async fn a_newer_store_is_refused(fixture: Fixture) {
         error.message().contains("written by a newer pipeline"),
         "{error}"
     );
+}
+
+async fn tables_of_another_program_are_left_alone(fixture: Fixture) {
+    fixture.query("CREATE TABLE params (theirs TEXT)").await;
+    let error = fixture.try_open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
+    assert!(
+        error.message().contains("tables of another program"),
+        "{error}"
+    );
+    // Nothing was added: `runs` comes before `params`.
+    fixture.query("CREATE TABLE runs (ours TEXT)").await;
 }
 
 async fn an_unknown_relation_is_refused(fixture: Fixture) {

@@ -83,19 +83,6 @@ async fn required_encryption_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn tables_of_another_program_are_left_alone() {
-    with_postgres(async |fixture: Fixture| {
-        fixture.query("CREATE TABLE runs (theirs TEXT)").await;
-        let error = fixture.try_open().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
-        let tables = "SELECT count(*) FROM information_schema.tables
-                      WHERE table_schema = current_schema()";
-        assert_eq!(fixture.query(tables).await, [["1"]]);
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_lost_connection_is_opened_again() {
     with_postgres(async |fixture: Fixture| {
         let store = fixture.open().await;

@@ -70,3 +70,43 @@ fn location(config: &Config) -> String {
         config.get_dbname().unwrap_or_default()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_where_to_look_and_nothing_else() {
+        for (url, expected) in [
+            (
+                "postgresql://me:secret@db:6432/audit?options=-cx%3Dy",
+                "postgresql://db:6432/audit",
+            ),
+            (
+                "postgres://me:secret@a,b:6432/audit",
+                "postgresql://a:5432,b:6432/audit",
+            ),
+            ("postgresql://me:a%40b@db/audit", "postgresql://db/audit"),
+            (
+                "postgresql://%2Frun%2Fpostgresql/audit",
+                "postgresql:///run/postgresql/audit",
+            ),
+            (
+                "host=db password=secret dbname=audit",
+                "postgresql://db/audit",
+            ),
+        ] {
+            assert_eq!(parse(url).unwrap().1, expected);
+        }
+    }
+
+    #[test]
+    fn patience_is_limited_unless_the_url_says_otherwise() {
+        let (config, _) = parse("postgresql://db/audit").unwrap();
+        assert_eq!(config.get_connect_timeout(), Some(&TIMEOUT));
+        assert_eq!(config.get_keepalives_idle(), KEEPALIVE);
+        let (config, _) = parse("postgresql://db/a?connect_timeout=3&keepalives_idle=5").unwrap();
+        assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(3)));
+        assert_eq!(config.get_keepalives_idle(), Duration::from_secs(5));
+    }
+}

@@ -61,8 +61,6 @@ impl From<tokio_postgres::Error> for Error {
             "3F000" => Self::configuration("PostgreSQL has no schema to put the tables in")
                 .with_hint("create the schema that `search_path` names"),
             "42501" => Self::configuration("PostgreSQL denies access to the tables"),
-            "42P07" => Self::configuration("the schema holds tables of another program")
-                .with_hint("give the store a schema of its own: ?options=-csearch_path%3Dpipeline"),
             _ if code.starts_with("28") => Self::configuration("PostgreSQL refuses the user"),
             _ if code.starts_with("53") => Self::io("PostgreSQL is out of resources"),
             _ => Self::internal("the audit store refused a statement"),

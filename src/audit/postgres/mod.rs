@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Row};
 
@@ -136,6 +137,7 @@ async fn migrate(client: &mut Client) -> Result<()> {
     let transaction = client.transaction().await?;
     transaction.batch_execute(TRANSACTION_LIMITS).await?;
     transaction.batch_execute(MIGRATION_LOCK).await?;
+    // Not `IF NOT EXISTS`: that asks for the right to create, which an analyst may not have.
     let exists = "SELECT to_regclass('migrations') IS NOT NULL";
     if !transaction
         .query_one(exists, &[])
@@ -157,7 +159,13 @@ async fn migrate(client: &mut Client) -> Result<()> {
     });
     let applied = applied.collect::<Result<Vec<_>, tokio_postgres::Error>>()?;
     for migration in migrations::pending(&applied)? {
-        transaction.batch_execute(migration.postgres()).await?;
+        let changed = transaction.batch_execute(migration.postgres()).await;
+        changed.map_err(|e| match e.code() {
+            Some(&SqlState::DUPLICATE_TABLE) => {
+                migrations::foreign_tables(migration).with_source(e)
+            }
+            _ => e.into(),
+        })?;
         let (number, name, checksum) = (migration.number, migration.name, migration.checksum());
         let sql = numbered(migrations::APPEND_HISTORY);
         transaction
