@@ -11,7 +11,11 @@ use crate::pipeline::select::Selection;
 /// Finds anomalies in network events with SQL: ingestion, features, training and evaluation as a
 /// folder of scripts, every result versioned, every run on record.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = "Exit codes: 0 done; 1 an ASSERT said no; 2 usage, configuration, SQL or data is wrong; 3 a service or I/O failed, a retry may help; 70 a bug; 130 cancelled.")]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done; 1 an ASSERT said no; 2 usage, configuration, SQL or data is wrong; 3 a service or I/O failed, a retry may help; 70 a bug; 130 cancelled."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

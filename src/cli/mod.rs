@@ -15,9 +15,10 @@ use args::Command;
 /// Runs a parsed command line.
 pub fn main(cli: Cli) -> Result<()> {
     telemetry::init(&cli.log, cli.log_format)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        Error::io("cannot start the worker threads").with_source(error)
-    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::io("cannot start the worker threads").with_source(error))?;
     let outcome = runtime.block_on(async {
         match cli.command {
             Command::Exec(args) => exec::run(args, cli.log_format).await,

@@ -3,10 +3,14 @@
 /// Reads `1500000`, `512MiB`, `1.5GiB` or `2GB` as bytes. The error says what is allowed.
 pub fn parse_size(text: &str) -> Result<usize, String> {
     let wrong = || {
-        format!("`{text}` is not a size; allowed is a number with an optional unit B, kB, MB, GB, KiB, MiB or GiB, for example `1.5GiB`")
+        format!(
+            "`{text}` is not a size; allowed is a number with an optional unit B, kB, MB, GB, KiB, MiB or GiB, for example `1.5GiB`"
+        )
     };
     let text = text.trim();
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| c.is_ascii_alphabetic())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let factor = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1.0,
@@ -20,7 +24,11 @@ pub fn parse_size(text: &str) -> Result<usize, String> {
     };
     let number: f64 = number.trim().parse().map_err(|_| wrong())?;
     let bytes = number * factor;
-    if bytes >= 1.0 && bytes < 1e18 { Ok(bytes as usize) } else { Err(wrong()) }
+    if bytes >= 1.0 && bytes < 1e18 {
+        Ok(bytes as usize)
+    } else {
+        Err(wrong())
+    }
 }
 
 #[cfg(test)]

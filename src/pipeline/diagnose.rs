@@ -22,8 +22,16 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     /// A line and column of a file's text, both from 1.
     pub(super) fn new(file: &'a str, text: &'a str, line: u64, column: u64) -> Self {
-        let source_line = text.lines().nth((line as usize).saturating_sub(1)).unwrap_or_default();
-        Self { file, line, column, source_line }
+        let source_line = text
+            .lines()
+            .nth((line as usize).saturating_sub(1))
+            .unwrap_or_default();
+        Self {
+            file,
+            line,
+            column,
+            source_line,
+        }
     }
 
     /// `file:line:column` with the line and a caret under the place.
@@ -52,7 +60,11 @@ pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
     };
     match error.find_root() {
         DataFusionError::SchemaError(cause, _) => {
-            if let SchemaError::FieldNotFound { field, valid_fields } = cause.as_ref() {
+            if let SchemaError::FieldNotFound {
+                field,
+                valid_fields,
+            } = cause.as_ref()
+            {
                 return unknown_column(field, valid_fields);
             }
             Error::sql(cause.to_string())
@@ -65,8 +77,13 @@ pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
         DataFusionError::Configuration(message) => Error::sql(message.clone()),
         DataFusionError::ResourcesExhausted(message) => {
             let message = message.lines().next().unwrap_or(message);
-            Error::new(ErrorKind::Resources, format!("out of memory or disk: {message}"))
-                .with_hint("raise --memory-limit, or lower --partitions; --temp-dir says where spill files go")
+            Error::new(
+                ErrorKind::Resources,
+                format!("out of memory or disk: {message}"),
+            )
+            .with_hint(
+                "raise --memory-limit, or lower --partitions; --temp-dir says where spill files go",
+            )
         }
         DataFusionError::Execution(message) => Error::new(ErrorKind::Data, message.clone()),
         DataFusionError::ArrowError(cause, _) => Error::new(ErrorKind::Data, cause.to_string()),
@@ -79,7 +96,8 @@ pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
                 .with_hint("please report this with the statement")
         }
         DataFusionError::ExecutionJoin(cause) => {
-            Error::internal("a task of the engine ended unexpectedly").with_source(cause.to_string())
+            Error::internal("a task of the engine ended unexpectedly")
+                .with_source(cause.to_string())
         }
         root => match storage(root) {
             Some(storage) => storage,
@@ -91,9 +109,10 @@ pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
 /// Recovers our own error where it crossed the engine.
 fn own(error: DataFusionError) -> Result<Error, DataFusionError> {
     match error {
-        DataFusionError::External(cause) => {
-            cause.downcast::<Error>().map(|own| *own).map_err(DataFusionError::External)
-        }
+        DataFusionError::External(cause) => cause
+            .downcast::<Error>()
+            .map(|own| *own)
+            .map_err(DataFusionError::External),
         DataFusionError::Context(text, cause) => {
             own(*cause).map_err(|cause| DataFusionError::Context(text, Box::new(cause)))
         }
@@ -114,7 +133,9 @@ fn storage(error: &DataFusionError) -> Option<Error> {
                 return Some(
                     Error::io("the disk is full")
                         .with_source(io.to_string())
-                        .with_hint("free some space; nothing was published, and the next run resumes"),
+                        .with_hint(
+                            "free some space; nothing was published, and the next run resumes",
+                        ),
                 );
             }
             found = Some(Error::io("reading or writing failed").with_source(io.to_string()));
@@ -128,22 +149,35 @@ fn storage(error: &DataFusionError) -> Option<Error> {
 
 fn plan_error(message: &str, names: &[String]) -> Error {
     let message = message.trim();
-    if let Some(table) = message.strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found")) {
+    if let Some(table) = message
+        .strip_prefix("table '")
+        .and_then(|rest| rest.strip_suffix("' not found"))
+    {
         let table = table.strip_prefix("pipeline.").unwrap_or(table);
         let table = table.strip_prefix("public.").unwrap_or(table);
         let error = Error::sql(format!("there is no table or view `{table}`"));
         return match table.strip_prefix("landing.") {
             Some(source) => error.with_hint(format!(
                 "configure it as [sources.{source}] or with `--source {source}=PATH`{}",
-                closest(table, names).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+                closest(table, names)
+                    .map(|name| format!("; did you mean `{name}`?"))
+                    .unwrap_or_default()
             )),
-            None => suggest(error, table, names, "it must be made by an earlier statement or be published"),
+            None => suggest(
+                error,
+                table,
+                names,
+                "it must be made by an earlier statement or be published",
+            ),
         };
     }
     // "Invalid function 'x'.\nDid you mean 'y'?"
     match message.split_once(".\nDid you mean '") {
-        Some((what, meant)) => Error::sql(what.replace("Invalid function", "there is no function").replace('\'', "`"))
-            .with_hint(format!("did you mean `{}`?", meant.trim_end_matches("'?"))),
+        Some((what, meant)) => Error::sql(
+            what.replace("Invalid function", "there is no function")
+                .replace('\'', "`"),
+        )
+        .with_hint(format!("did you mean `{}`?", meant.trim_end_matches("'?"))),
         None => Error::sql(message),
     }
 }
@@ -207,13 +241,19 @@ fn word(error: &DataFusionError) -> Option<String> {
 /// Line and column of the first whole word at or below a line, all from 1.
 fn find_word(text: &str, from: u64, word: &str) -> Option<(u64, u64)> {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    text.lines().enumerate().skip(from as usize - 1).find_map(|(line, content)| {
-        let whole = content.match_indices(word).find(|(at, _)| {
-            !part(content[..*at].chars().next_back())
-                && !part(content[at + word.len()..].chars().next())
-        })?;
-        Some((line as u64 + 1, content[..whole.0].chars().count() as u64 + 1))
-    })
+    text.lines()
+        .enumerate()
+        .skip(from as usize - 1)
+        .find_map(|(line, content)| {
+            let whole = content.match_indices(word).find(|(at, _)| {
+                !part(content[..*at].chars().next_back())
+                    && !part(content[at + word.len()..].chars().next())
+            })?;
+            Some((
+                line as u64 + 1,
+                content[..whole.0].chars().count() as u64 + 1,
+            ))
+        })
 }
 
 #[cfg(test)]
@@ -223,7 +263,10 @@ mod tests {
     #[test]
     fn a_place_is_shown_with_its_line_and_a_caret() {
         let place = Place::new("a.sql", "SELECT 1,\n  byts\nFROM t", 2, 3);
-        assert_eq!(place.render(), "a.sql:2:3\n      |\n    2 |   byts\n      |   ^");
+        assert_eq!(
+            place.render(),
+            "a.sql:2:3\n      |\n    2 |   byts\n      |   ^"
+        );
     }
 
     #[test]
@@ -238,6 +281,9 @@ mod tests {
 
     #[test]
     fn words_are_found_whole() {
-        assert_eq!(find_word("bytes\nSELECT bytes_in,\n  bytes FROM t", 2, "bytes"), Some((3, 3)));
+        assert_eq!(
+            find_word("bytes\nSELECT bytes_in,\n  bytes FROM t", 2, "bytes"),
+            Some((3, 3))
+        );
     }
 }

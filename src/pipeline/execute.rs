@@ -20,8 +20,8 @@ use super::plan::{self, Action, Assertion};
 use super::script::Statement;
 use super::{diagnose, identity, metrics, select};
 use crate::audit::{
-    CheckRecord, FileRecord, InputKind, LineageRecord, MetricRecord, NewVersion, RelationKind, RunId,
-    StepOutcome, StepRecord, StepState, VersionId, VersionRecord,
+    CheckRecord, FileRecord, InputKind, LineageRecord, MetricRecord, NewVersion, RelationKind,
+    RunId, StepOutcome, StepRecord, StepState, VersionId, VersionRecord,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::warehouse::{
@@ -69,7 +69,16 @@ impl<'a> Steps<'a> {
         observer: &'a dyn Observer,
         (force, dry_run): (bool, bool),
     ) -> Self {
-        Self { run, ctx, catalog, observer, force, dry_run, changes: BTreeMap::new(), settings: vec![] }
+        Self {
+            run,
+            ctx,
+            catalog,
+            observer,
+            force,
+            dry_run,
+            changes: BTreeMap::new(),
+            settings: vec![],
+        }
     }
 
     /// Runs one statement and records it, also where it fails.
@@ -85,7 +94,10 @@ impl<'a> Steps<'a> {
         let clock = Instant::now();
         let mut done = match self.perform(statement, bound, &progress, &mut record).await {
             Ok(done) => done,
-            Err(error) => Done { refused: Some(self.explain(error, statement).await), ..Done::default() },
+            Err(error) => Done {
+                refused: Some(self.explain(error, statement).await),
+                ..Done::default()
+            },
         };
         record.finished = Utc::now();
         record.state = match (&done.refused, done.reused) {
@@ -107,7 +119,10 @@ impl<'a> Steps<'a> {
         let mut record = self.record(statement, &outlook);
         record.state = StepState::Skipped;
         record.relation = select::target(&statement.ast);
-        let done = Done { reason: "an earlier step failed".into(), ..Done::default() };
+        let done = Done {
+            reason: "an earlier step failed".into(),
+            ..Done::default()
+        };
         self.finish(record, outlook, done, Duration::ZERO).await?;
         Ok(())
     }
@@ -143,12 +158,33 @@ impl<'a> Steps<'a> {
         done: Done,
         elapsed: Duration,
     ) -> Result<StepSummary> {
-        let Done { reason, rows, bytes, version, new, check, metrics, .. } = done;
+        let Done {
+            reason,
+            rows,
+            bytes,
+            version,
+            new,
+            check,
+            metrics,
+            ..
+        } = done;
         let state = record.state;
-        let summary = StepSummary { outlook, state, reason: reason.clone(), rows, bytes, elapsed };
+        let summary = StepSummary {
+            outlook,
+            state,
+            reason: reason.clone(),
+            rows,
+            bytes,
+            elapsed,
+        };
         (record.reason, record.rows, record.bytes, record.version) = (reason, rows, bytes, version);
         if !self.dry_run {
-            let outcome = StepOutcome { step: record, version: new, check, metrics };
+            let outcome = StepOutcome {
+                step: record,
+                version: new,
+                check,
+                metrics,
+            };
             self.catalog.audit().record_step(&outcome).await?;
         }
         self.observer.step_finished(&summary);
@@ -167,56 +203,108 @@ impl<'a> Steps<'a> {
         let action = plan::plan(bound.ast.clone(), &state, &self.catalog).await?;
         record.kind = action.kind().into();
         record.relation = action.relation().map(Relation::to_string);
-        let inputs = self.catalog.inputs(plan::reads(&bound.ast, &state)?).await?;
+        let inputs = self
+            .catalog
+            .inputs(plan::reads(&bound.ast, &state)?)
+            .await?;
         let base = match &action {
             Action::Insert { relation, .. } => self.catalog.entry(relation),
             _ => None,
         };
         let base = base.as_ref().and_then(Entry::version);
-        let identity =
-            Identity::new(statement, bound, action.rows(), &inputs, base, &self.settings)?;
+        let identity = Identity::new(
+            statement,
+            bound,
+            action.rows(),
+            &inputs,
+            base,
+            &self.settings,
+        )?;
         record.identity = identity.hash.clone().ok();
         match action {
             Action::CreateTable { relation, rows } => {
-                let making = Making { relation, identity, inputs, base: None, definition: None };
+                let making = Making {
+                    relation,
+                    identity,
+                    inputs,
+                    base: None,
+                    definition: None,
+                };
                 self.make(making, rows, progress).await
             }
             Action::Insert { relation, rows } => {
                 let base = base.cloned();
-                let making = Making { relation, identity, inputs, base, definition: None };
+                let making = Making {
+                    relation,
+                    identity,
+                    inputs,
+                    base,
+                    definition: None,
+                };
                 self.make(making, rows, progress).await
             }
-            Action::CreateView { relation, definition, rows } => {
+            Action::CreateView {
+                relation,
+                definition,
+                rows,
+            } => {
                 let definition = Some(definition);
-                let making = Making { relation, identity, inputs, base: None, definition };
+                let making = Making {
+                    relation,
+                    identity,
+                    inputs,
+                    base: None,
+                    definition,
+                };
                 self.make(making, rows, progress).await
             }
             Action::Drop { relation } => {
                 self.catalog.stage(relation.clone(), None);
                 self.changes.insert(relation, None);
-                Ok(Done { reason: "dropped".into(), ..Done::default() })
+                Ok(Done {
+                    reason: "dropped".into(),
+                    ..Done::default()
+                })
             }
-            Action::Nothing { reason } => Ok(Done { reason: reason.into(), ..Done::default() }),
+            Action::Nothing { reason } => Ok(Done {
+                reason: reason.into(),
+                ..Done::default()
+            }),
             Action::Assert(assertion) => self.assert(assertion, &identity).await,
             Action::Session(plan) => {
                 self.ctx.execute_logical_plan(plan).await?;
                 self.settings.push(bound.ast.to_string());
-                Ok(Done { reason: "session statement".into(), ..Done::default() })
+                Ok(Done {
+                    reason: "session statement".into(),
+                    ..Done::default()
+                })
             }
-            Action::Query(_) | Action::Copy(_) if self.dry_run => {
-                Ok(Done { reason: "always runs".into(), ..Done::default() })
-            }
+            Action::Query(_) | Action::Copy(_) if self.dry_run => Ok(Done {
+                reason: "always runs".into(),
+                ..Done::default()
+            }),
             Action::Query(plan) => {
                 let total = self.show(plan, progress).await?;
-                Ok(Done { reason: "always runs".into(), rows: Some(total as i64), ..Done::default() })
+                Ok(Done {
+                    reason: "always runs".into(),
+                    rows: Some(total as i64),
+                    ..Done::default()
+                })
             }
             Action::Copy(plan) => {
                 let counted = self.ctx.execute_logical_plan(plan).await?.collect().await?;
                 let rows = counted.first().map(|batch| {
-                    batch.column(0).as_primitive::<datafusion::arrow::datatypes::UInt64Type>().value(0)
+                    batch
+                        .column(0)
+                        .as_primitive::<datafusion::arrow::datatypes::UInt64Type>()
+                        .value(0)
                 });
                 let rows = rows.map(|rows| rows as i64);
-                Ok(Done { reason: "always runs".into(), rows, ..Done::default() })
+                Ok(Done {
+                    reason: "always runs".into(),
+                    rows,
+                    ..Done::default()
+                })
             }
         }
     }
@@ -241,16 +329,25 @@ impl<'a> Steps<'a> {
                 None => Entry::PlannedTable(Arc::clone(rows.schema().inner())),
             };
             self.catalog.stage(making.relation, Some(entry));
-            return Ok(Done { reason, ..Done::default() });
+            return Ok(Done {
+                reason,
+                ..Done::default()
+            });
         }
         let manifest = match making.definition.is_some() {
             true => self.new_view(&making, &rows),
             false => self.new_table(&making, rows, progress).await?,
         };
         manifest.write(self.catalog.store()).await?;
-        let Manifest { version, files, inputs, .. } = manifest;
+        let Manifest {
+            version,
+            files,
+            inputs,
+            ..
+        } = manifest;
         self.catalog.stage_version(version.clone(), &files)?;
-        self.changes.insert(making.relation.clone(), Some(version.id.clone()));
+        self.changes
+            .insert(making.relation.clone(), Some(version.id.clone()));
         let metrics = self.metrics(&making.relation, &version, &inputs).await?;
         let is_table = version.kind == RelationKind::Table;
         Ok(Done {
@@ -258,7 +355,11 @@ impl<'a> Steps<'a> {
             rows: is_table.then_some(version.rows),
             bytes: is_table.then_some(version.bytes),
             version: Some(version.id.clone()),
-            new: Some(NewVersion { version, files, inputs }),
+            new: Some(NewVersion {
+                version,
+                files,
+                inputs,
+            }),
             metrics,
             ..Done::default()
         })
@@ -324,10 +425,12 @@ impl<'a> Steps<'a> {
         let Some(previous) = audit.previous_version(&making.relation.to_string()).await? else {
             return Ok("first version".into());
         };
-        Ok(match Manifest::read(self.catalog.store(), &previous.id).await {
-            Ok(manifest) => making.identity.difference(&making.inputs, &manifest),
-            Err(_) => "its earlier version is gone".into(),
-        })
+        Ok(
+            match Manifest::read(self.catalog.store(), &previous.id).await {
+                Ok(manifest) => making.identity.difference(&making.inputs, &manifest),
+                Err(_) => "its earlier version is gone".into(),
+            },
+        )
     }
 
     async fn new_table(
@@ -345,9 +448,19 @@ impl<'a> Steps<'a> {
             None => None,
         };
         let store = self.catalog.store();
-        let written =
-            write_table(store, &id, plan, self.ctx.task_ctx(), continues, Arc::clone(progress));
-        let WrittenVersion { schema, files: new, fingerprint } = written.await?;
+        let written = write_table(
+            store,
+            &id,
+            plan,
+            self.ctx.task_ctx(),
+            continues,
+            Arc::clone(progress),
+        );
+        let WrittenVersion {
+            schema,
+            files: new,
+            fingerprint,
+        } = written.await?;
         let mut files = match &making.base {
             Some(base) => self.catalog.audit().files(&base.id).await?,
             None => vec![],
@@ -364,13 +477,27 @@ impl<'a> Steps<'a> {
         let definition = making.definition.as_deref().unwrap_or_default();
         let fingerprint = Fingerprint::of_text(definition);
         let schema = schema_json(rows.schema().as_arrow());
-        self.manifest(making, self.new_version_id(&making.relation), schema, vec![], fingerprint)
+        self.manifest(
+            making,
+            self.new_version_id(&making.relation),
+            schema,
+            vec![],
+            fingerprint,
+        )
     }
 
     fn new_version_id(&self, relation: &Relation) -> VersionId {
         let now = Utc::now().format("%Y%m%dT%H%M%S%6fZ");
-        let (_, short) = self.run.as_str().rsplit_once('-').unwrap_or(("", self.run.as_str()));
-        VersionId::new(format!("{}/{}/{now}-{short}", relation.layer.name(), relation.name))
+        let (_, short) = self
+            .run
+            .as_str()
+            .rsplit_once('-')
+            .unwrap_or(("", self.run.as_str()));
+        VersionId::new(format!(
+            "{}/{}/{now}-{short}",
+            relation.layer.name(),
+            relation.name
+        ))
     }
 
     fn manifest(
@@ -390,7 +517,10 @@ impl<'a> Steps<'a> {
             etag: None,
             modified: None,
         });
-        let inputs = making.inputs.iter().flat_map(|input| input.lineage.iter().cloned());
+        let inputs = making
+            .inputs
+            .iter()
+            .flat_map(|input| input.lineage.iter().cloned());
         Manifest {
             version: VersionRecord {
                 id,
@@ -405,7 +535,11 @@ impl<'a> Steps<'a> {
                 schema,
                 fingerprint: fingerprint.to_string(),
                 // What cannot be reused has an identity that nothing else has.
-                identity: making.identity.hash.clone().unwrap_or_else(|_| self.run.to_string()),
+                identity: making
+                    .identity
+                    .hash
+                    .clone()
+                    .unwrap_or_else(|_| self.run.to_string()),
                 run: self.run.clone(),
                 created: Utc::now(),
             },
@@ -421,7 +555,9 @@ impl<'a> Steps<'a> {
         version: &VersionRecord,
         inputs: &[LineageRecord],
     ) -> DataFusionResult<Vec<MetricRecord>> {
-        let Some(Entry::Table(_, table)) = self.catalog.entry(relation) else { return Ok(vec![]) };
+        let Some(Entry::Table(_, table)) = self.catalog.entry(relation) else {
+            return Ok(vec![]);
+        };
         if !metrics::is_metrics(relation, &table.schema()) {
             return Ok(vec![]);
         }
@@ -434,12 +570,24 @@ impl<'a> Steps<'a> {
         if let (Ok(hash), false) = (&identity.hash, self.force)
             && self.catalog.audit().find_passed_check(hash).await?
         {
-            return Ok(Done { reused: true, reason: "unchanged".into(), ..Done::default() });
+            return Ok(Done {
+                reused: true,
+                reason: "unchanged".into(),
+                ..Done::default()
+            });
         }
         if self.dry_run {
-            return Ok(Done { reason: "not yet checked on this data".into(), ..Done::default() });
+            return Ok(Done {
+                reason: "not yet checked on this data".into(),
+                ..Done::default()
+            });
         }
-        let passed = self.ctx.execute_logical_plan(assertion.plan).await?.collect().await?;
+        let passed = self
+            .ctx
+            .execute_logical_plan(assertion.plan)
+            .await?
+            .collect()
+            .await?;
         // NULL is not true: what cannot be decided has not been shown.
         let passed = passed
             .iter()
@@ -466,20 +614,35 @@ impl<'a> Steps<'a> {
             passed,
             offending,
         };
-        Ok(Done { reason: "checked".into(), check: Some(check), refused, ..Done::default() })
+        Ok(Done {
+            reason: "checked".into(),
+            check: Some(check),
+            refused,
+            ..Done::default()
+        })
     }
 
     async fn count(&self, plan: LogicalPlan) -> DataFusionResult<Option<i64>> {
         let batches = self.ctx.execute_logical_plan(plan).await?.collect().await?;
         let count = batches.iter().find_map(|batch| {
-            batch.column(0).as_primitive_opt::<Int64Type>()?.iter().next().flatten()
+            batch
+                .column(0)
+                .as_primitive_opt::<Int64Type>()?
+                .iter()
+                .next()
+                .flatten()
         });
         Ok(count)
     }
 
     /// Runs a `SELECT`; its first rows are shown, all are counted.
     async fn show(&self, plan: LogicalPlan, progress: &Progress) -> DataFusionResult<usize> {
-        let mut stream = self.ctx.execute_logical_plan(plan).await?.execute_stream().await?;
+        let mut stream = self
+            .ctx
+            .execute_logical_plan(plan)
+            .await?
+            .execute_stream()
+            .await?;
         let mut shown = vec![RecordBatch::new_empty(stream.schema())];
         let mut total = 0;
         while let Some(batch) = stream.next().await {
@@ -505,7 +668,9 @@ impl<'a> Steps<'a> {
             false => None,
         };
         match malformed {
-            Some(malformed) => malformed.with_context("read by", format!("{}:{}", statement.file, statement.line)),
+            Some(malformed) => {
+                malformed.with_context("read by", format!("{}:{}", statement.file, statement.line))
+            }
             None => error,
         }
     }

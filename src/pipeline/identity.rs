@@ -34,13 +34,19 @@ impl Identity {
             sql: statement.sql.clone(),
             sql_hash: sql_hash(statement),
             parameters: bound.used.clone(),
-            engine: engine().into_iter().chain(settings.iter().cloned()).collect(),
+            engine: engine()
+                .into_iter()
+                .chain(settings.iter().cloned())
+                .collect(),
         };
         let unstable = plan.map(unstable_function).transpose()?.flatten();
         let untracked = inputs.iter().find(|input| input.digest.is_none());
         let hash = match (unstable, untracked) {
             (Some(function), _) => Err(format!("{function}() gives another result each time")),
-            (None, Some(input)) => Err(format!("the content of {} is not versioned", input.relation)),
+            (None, Some(input)) => Err(format!(
+                "the content of {} is not versioned",
+                input.relation
+            )),
             (None, None) => {
                 let mut hasher = blake3::Hasher::new();
                 // Every part ends with a line break that its hash or JSON cannot contain.
@@ -63,11 +69,7 @@ impl Identity {
     }
 
     /// Why a step runs although `previous` made its relation before.
-    pub(super) fn difference(
-        &self,
-        inputs: &[Input],
-        previous: &Manifest,
-    ) -> String {
+    pub(super) fn difference(&self, inputs: &[Input], previous: &Manifest) -> String {
         let before = &previous.step;
         if before.sql_hash != self.step.sql_hash {
             return "SQL changed".into();
@@ -81,8 +83,14 @@ impl Identity {
             return "engine or settings changed".into();
         }
         let changed = inputs.iter().find(|input| {
-            let of_input = |record: &&crate::audit::LineageRecord| record.relation == input.relation;
-            let old: Vec<_> = previous.inputs.iter().filter(of_input).map(content).collect();
+            let of_input =
+                |record: &&crate::audit::LineageRecord| record.relation == input.relation;
+            let old: Vec<_> = previous
+                .inputs
+                .iter()
+                .filter(of_input)
+                .map(content)
+                .collect();
             let new: Vec<_> = input.lineage.iter().map(content).collect();
             old != new
         });
@@ -103,7 +111,9 @@ fn content(record: &crate::audit::LineageRecord) -> impl PartialEq + use<> {
 
 /// Hash of a statement's canonical text: blanks and comments do not matter, parameters are names.
 pub(super) fn sql_hash(statement: &Statement) -> String {
-    blake3::hash(statement.ast.to_string().as_bytes()).to_hex().to_string()
+    blake3::hash(statement.ast.to_string().as_bytes())
+        .to_hex()
+        .to_string()
 }
 
 /// Versions of everything that computes.

@@ -68,7 +68,11 @@ pub async fn exec(
     if options.dry_run {
         let dry = RunId::new("dry-run");
         let (steps, _) = perform(settings, options, &audit, &dry, observer).await?;
-        return Ok(RunSummary { run: None, steps, published: 0 });
+        return Ok(RunSummary {
+            run: None,
+            steps,
+            published: 0,
+        });
     }
     let record = origin::new_run(settings, options.command.clone());
     let run = record.id.clone();
@@ -81,7 +85,9 @@ pub async fn exec(
             origin: param.origin.to_string(),
         })
         .collect();
-    let lease = audit.acquire_lease(&settings.warehouse.to_string(), &run, LEASE).await;
+    let lease = audit
+        .acquire_lease(&settings.warehouse.to_string(), &run, LEASE)
+        .await;
     audit.begin_run(&record, &params).await?;
     let outcome = match &lease {
         // A run that was refused the warehouse is on record too.
@@ -122,7 +128,11 @@ async fn perform_and_publish(
 ) -> Result<RunSummary> {
     let (steps, changes) = perform(settings, options, audit, &lease.run, observer).await?;
     audit.publish(lease, &changes).await?;
-    Ok(RunSummary { run: Some(lease.run.clone()), steps, published: changes.len() })
+    Ok(RunSummary {
+        run: Some(lease.run.clone()),
+        steps,
+        published: changes.len(),
+    })
 }
 
 /// Checks all statements, then runs them one by one.
@@ -134,12 +144,20 @@ async fn perform(
     observer: &dyn Observer,
 ) -> Result<(Vec<StepSummary>, Vec<Change>)> {
     let path = settings.selected.as_deref().unwrap_or(&settings.scripts);
-    let statements = options.selection.apply(script::read(&settings.scripts, path)?)?;
+    let statements = options
+        .selection
+        .apply(script::read(&settings.scripts, path)?)?;
     let catalog = open_catalog(settings, audit).await?;
     let bound = check::check(&statements, settings, &catalog).await?;
 
     let ctx = session::build(settings, &catalog)?;
-    let mut steps = Steps::new(run, ctx, catalog, observer, (options.force, options.dry_run));
+    let mut steps = Steps::new(
+        run,
+        ctx,
+        catalog,
+        observer,
+        (options.force, options.dry_run),
+    );
     let total = statements.len();
     let outlook = |index: usize| {
         let statement = &statements[index];
@@ -162,8 +180,17 @@ async fn perform(
             }
         }
     }
-    let change = |(relation, version): (Relation, _)| Change { relation: relation.to_string(), version };
-    Ok((summaries, std::mem::take(&mut steps.changes).into_iter().map(change).collect()))
+    let change = |(relation, version): (Relation, _)| Change {
+        relation: relation.to_string(),
+        version,
+    };
+    Ok((
+        summaries,
+        std::mem::take(&mut steps.changes)
+            .into_iter()
+            .map(change)
+            .collect(),
+    ))
 }
 
 /// Renews the lease until it is lost. A store that is away for a moment is no loss: the publish

@@ -8,7 +8,8 @@ use datafusion::arrow::array::{
 use super::*;
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
-    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap()
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true)))
+        .unwrap()
 }
 
 fn fingerprint(batches: &[RecordBatch]) -> Fingerprint {
@@ -22,8 +23,18 @@ fn fingerprint(batches: &[RecordBatch]) -> Fingerprint {
 fn sample() -> RecordBatch {
     batch(vec![
         ("id", Arc::new(Int64Array::from_iter(0..100))),
-        ("name", Arc::new(StringArray::from_iter((0..100).map(|i| (i % 7 != 0).then(|| format!("n{i}")))))),
-        ("value", Arc::new(Float64Array::from_iter((0..100).map(|i| (i % 5 != 0).then_some(f64::from(i) / 3.0))))),
+        (
+            "name",
+            Arc::new(StringArray::from_iter(
+                (0..100).map(|i| (i % 7 != 0).then(|| format!("n{i}"))),
+            )),
+        ),
+        (
+            "value",
+            Arc::new(Float64Array::from_iter(
+                (0..100).map(|i| (i % 5 != 0).then_some(f64::from(i) / 3.0)),
+            )),
+        ),
     ])
 }
 
@@ -31,7 +42,10 @@ fn sample() -> RecordBatch {
 fn order_and_batching_do_not_matter() {
     let all = sample();
     let whole = fingerprint(std::slice::from_ref(&all));
-    assert_eq!(whole, fingerprint(&[all.slice(60, 40), all.slice(0, 7), all.slice(7, 53)]));
+    assert_eq!(
+        whole,
+        fingerprint(&[all.slice(60, 40), all.slice(0, 7), all.slice(7, 53)])
+    );
 }
 
 #[test]
@@ -55,7 +69,12 @@ fn rows_and_duplicates_count() {
 
 #[test]
 fn encodings_of_one_logical_type_are_equal() {
-    let texts = [Some("a"), None, Some(""), Some("a longer text that is not inlined")];
+    let texts = [
+        Some("a"),
+        None,
+        Some(""),
+        Some("a longer text that is not inlined"),
+    ];
     let plain: ArrayRef = Arc::new(StringArray::from_iter(texts));
     let expected = fingerprint(&[batch(vec![("t", plain)])]);
     let others: [ArrayRef; 3] = [
@@ -84,7 +103,12 @@ fn values_do_not_move_between_columns_or_rows() {
 
 #[test]
 fn names_and_types_count() {
-    let named = |name| fingerprint(&[batch(vec![(name, Arc::new(Int64Array::from(vec![1])) as ArrayRef)])]);
+    let named = |name| {
+        fingerprint(&[batch(vec![(
+            name,
+            Arc::new(Int64Array::from(vec![1])) as ArrayRef,
+        )])])
+    };
     assert_ne!(named("a"), named("b"));
     let narrow: ArrayRef = Arc::new(Int32Array::from(vec![1]));
     assert_ne!(named("a"), fingerprint(&[batch(vec![("a", narrow)])]));
@@ -92,15 +116,23 @@ fn names_and_types_count() {
 
 #[test]
 fn null_empty_and_zero_differ() {
-    let of = |value: Option<i64>| fingerprint(&[batch(vec![("a", Arc::new(Int64Array::from(vec![value])))])]);
+    let of = |value: Option<i64>| {
+        fingerprint(&[batch(vec![("a", Arc::new(Int64Array::from(vec![value])))])])
+    };
     assert_ne!(of(None), of(Some(0)));
     let list = |items: Vec<Option<Vec<Option<i64>>>>| {
         let array = ListArray::from_iter_primitive::<Int64Type, _, _>(items);
         fingerprint(&[batch(vec![("l", Arc::new(array))])])
     };
     assert_ne!(list(vec![None]), list(vec![Some(vec![])]));
-    assert_ne!(list(vec![Some(vec![Some(1), Some(2)])]), list(vec![Some(vec![Some(2), Some(1)])]));
-    assert_ne!(list(vec![Some(vec![Some(1)]), Some(vec![Some(2)])]), list(vec![Some(vec![Some(1), Some(2)]), Some(vec![])]));
+    assert_ne!(
+        list(vec![Some(vec![Some(1), Some(2)])]),
+        list(vec![Some(vec![Some(2), Some(1)])])
+    );
+    assert_ne!(
+        list(vec![Some(vec![Some(1)]), Some(vec![Some(2)])]),
+        list(vec![Some(vec![Some(1), Some(2)]), Some(vec![])])
+    );
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! What a statement reads: for its identity, and for its lineage.
 
 use chrono::{DateTime, Utc};
+use datafusion::common::TableReference;
 use datafusion::datasource::listing::ListingTable;
 use datafusion::execution::SessionState;
 use datafusion::object_store::ObjectMeta;
-use datafusion::common::TableReference;
 use futures::TryStreamExt;
 
 use super::catalog::{Catalog, LANDING};
@@ -35,8 +35,8 @@ impl Catalog {
         let mut waiting = references;
         while let Some(reference) = waiting.pop() {
             let name = reference.to_string();
-            let is_function =
-                reference.schema().is_none() && state.table_functions().contains_key(reference.table());
+            let is_function = reference.schema().is_none()
+                && state.table_functions().contains_key(reference.table());
             if is_function || inputs.iter().any(|input| input.relation == name) {
                 continue;
             }
@@ -48,7 +48,8 @@ impl Catalog {
                     .sql_to_statement(&query, &dialect)
                     .and_then(|statement| state.resolve_table_references(&statement));
                 waiting.extend(references.map_err(|error| {
-                    Error::sql(format!("the query behind {reference} cannot be read")).with_source(error)
+                    Error::sql(format!("the query behind {reference} cannot be read"))
+                        .with_source(error)
                 })?);
             }
         }
@@ -64,7 +65,10 @@ impl Catalog {
     ) -> Result<(Input, Option<Nested>)> {
         if let Some(relation) = Relation::of(reference) {
             let entry = self.entry(&relation);
-            let nested = entry.as_ref().and_then(|e| e.definition()).map(|d| Nested(d.to_owned()));
+            let nested = entry
+                .as_ref()
+                .and_then(|e| e.definition())
+                .map(|d| Nested(d.to_owned()));
             let version = entry.as_ref().and_then(|entry| entry.version());
             let input = Input {
                 relation: name.clone(),
@@ -86,8 +90,16 @@ impl Catalog {
         }
         if reference.schema() == Some(LANDING) {
             let source = reference.table();
-            if self.external(source).await.map_err(unlistable(&name))?.is_some() {
-                let objects = self.external_objects(source, state).await.map_err(unlistable(&name))?;
+            if self
+                .external(source)
+                .await
+                .map_err(unlistable(&name))?
+                .is_some()
+            {
+                let objects = self
+                    .external_objects(source, state)
+                    .await
+                    .map_err(unlistable(&name))?;
                 return Ok((objects_input(name, objects, ""), None));
             }
             match self.landing().get(source) {
@@ -101,8 +113,11 @@ impl Catalog {
                         etag: None,
                         modified: None,
                     };
-                    let input =
-                        Input { relation: name, digest: Some(query.clone()), lineage: vec![record] };
+                    let input = Input {
+                        relation: name,
+                        digest: Some(query.clone()),
+                        lineage: vec![record],
+                    };
                     return Ok((input, Some(Nested(query.clone()))));
                 }
                 Some(settings @ SourceSettings::Files { .. }) => {
@@ -119,7 +134,14 @@ impl Catalog {
             }
         }
         // The audit store, the information schema: their content is not versioned.
-        Ok((Input { relation: name, digest: None, lineage: vec![] }, None))
+        Ok((
+            Input {
+                relation: name,
+                digest: None,
+                lineage: vec![],
+            },
+            None,
+        ))
     }
 
     /// The objects behind `CREATE EXTERNAL TABLE`.
@@ -129,16 +151,27 @@ impl Catalog {
         state: &SessionState,
     ) -> datafusion::error::Result<Vec<(String, ObjectMeta)>> {
         let mut objects = vec![];
-        let Some(table) = self.external(name).await? else { return Ok(objects) };
+        let Some(table) = self.external(name).await? else {
+            return Ok(objects);
+        };
         let table: &dyn std::any::Any = table.as_ref();
-        let Some(listing) = table.downcast_ref::<ListingTable>() else { return Ok(objects) };
+        let Some(listing) = table.downcast_ref::<ListingTable>() else {
+            return Ok(objects);
+        };
         for url in listing.table_paths() {
             let store = state.runtime_env().object_store(url)?;
             let extension = &listing.options().file_extension;
-            let files: Vec<ObjectMeta> =
-                url.list_all_files(state, store.as_ref(), extension).await?.try_collect().await?;
+            let files: Vec<ObjectMeta> = url
+                .list_all_files(state, store.as_ref(), extension)
+                .await?
+                .try_collect()
+                .await?;
             let base = url.object_store();
-            objects.extend(files.into_iter().map(|f| (format!("{}{}", base.as_str(), f.location), f)));
+            objects.extend(
+                files
+                    .into_iter()
+                    .map(|f| (format!("{}{}", base.as_str(), f.location), f)),
+            );
         }
         Ok(objects)
     }
@@ -169,7 +202,11 @@ fn objects_input(relation: String, objects: Vec<(String, ObjectMeta)>, reading: 
     }
     // A table without listed objects is none that can be compared.
     let digest = (!lineage.is_empty()).then(|| digest.finalize().to_hex().to_string());
-    Input { relation, digest, lineage }
+    Input {
+        relation,
+        digest,
+        lineage,
+    }
 }
 
 /// The audit store keeps microseconds.

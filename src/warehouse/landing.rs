@@ -76,29 +76,43 @@ impl Landing {
         state: &SessionState,
     ) -> Result<OpenSource> {
         let url = ListingTableUrl::parse(location.to_string()).map_err(|error| {
-            Error::configuration(format!("source `{name}`: `{location}` is not a usable location"))
-                .with_source(error)
+            Error::configuration(format!(
+                "source `{name}`: `{location}` is not a usable location"
+            ))
+            .with_source(error)
         })?;
-        let store = state
-            .runtime_env()
-            .object_store(&url)
-            .map_err(|error| Error::io(format!("source `{name}`: no store for `{location}`")).with_source(error))?;
+        let store = state.runtime_env().object_store(&url).map_err(|error| {
+            Error::io(format!("source `{name}`: no store for `{location}`")).with_source(error)
+        })?;
         let files = list(name, &url, location, format, state, &store).await?;
         let mut parts: Vec<(FileKind, Part)> = vec![];
         for file in files {
-            let kind = FileKind::of(&file, format, &store).await.map_err(|error| unreadable(name, &file, error))?;
+            let kind = FileKind::of(&file, format, &store)
+                .await
+                .map_err(|error| unreadable(name, &file, error))?;
             match parts.iter_mut().find(|(known, _)| *known == kind) {
                 Some((_, part)) => part.files.push(file),
                 None => {
                     let format = kind.reader(format, options);
-                    parts.push((kind, Part { format, files: vec![file] }));
+                    parts.push((
+                        kind,
+                        Part {
+                            format,
+                            files: vec![file],
+                        },
+                    ));
                 }
             }
         }
         let parts: Vec<Part> = parts.into_iter().map(|(_, part)| part).collect();
         let schema = common_schema(name, format, &parts, options, state, &store).await?;
         let schema = with_types(name, schema, &options.types, state).await?;
-        Ok(OpenSource { name: name.to_owned(), url, schema, parts })
+        Ok(OpenSource {
+            name: name.to_owned(),
+            url,
+            schema,
+            parts,
+        })
     }
 }
 
@@ -120,25 +134,49 @@ async fn list(
         return Err(Error::configuration(format!("source `{name}`: no such file or folder: {location}"))
             .with_hint(format!("name another one with `--source {name}=PATH`, or correct [sources.{name}] in the configuration")));
     }
-    let mut files: Vec<ObjectMeta> =
-        url.list_all_files(state, store.as_ref(), "").await.map_err(failed)?.try_collect().await.map_err(failed)?;
+    let mut files: Vec<ObjectMeta> = url
+        .list_all_files(state, store.as_ref(), "")
+        .await
+        .map_err(failed)?
+        .try_collect()
+        .await
+        .map_err(failed)?;
     let fits = |file: &ObjectMeta| {
         let path = file.location.as_ref();
-        let hidden = path.rsplit('/').next().is_some_and(|base| base.starts_with(['.', '_']));
-        let bare = [".gz", ".zst"].iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path);
+        let hidden = path
+            .rsplit('/')
+            .next()
+            .is_some_and(|base| base.starts_with(['.', '_']));
+        let bare = [".gz", ".zst"]
+            .iter()
+            .find_map(|end| path.strip_suffix(end))
+            .unwrap_or(path);
         !hidden && format.extensions().iter().any(|end| bare.ends_with(end))
     };
     // An empty file has no rows and, as text, no columns.
     files.retain(|file| file.size > 0 && (one_file || fits(file)));
     files.sort_by(|a, b| a.location.cmp(&b.location));
     if files.is_empty() {
-        return Err(Error::new(ErrorKind::Data, format!("source `{name}` is empty: no {} file with content in {location}", format.name()))
-            .with_hint(format!("files must end in one of {} (also with .gz or .zst) and not be empty", format.extensions().join(", "))));
+        return Err(Error::new(
+            ErrorKind::Data,
+            format!(
+                "source `{name}` is empty: no {} file with content in {location}",
+                format.name()
+            ),
+        )
+        .with_hint(format!(
+            "files must end in one of {} (also with .gz or .zst) and not be empty",
+            format.extensions().join(", ")
+        )));
     }
     Ok(files)
 }
 
-fn unreadable(name: &str, file: &ObjectMeta, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+fn unreadable(
+    name: &str,
+    file: &ObjectMeta,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
     Error::io(format!("source `{name}`: cannot read /{}", file.location)).with_source(error)
 }
 
@@ -164,10 +202,15 @@ impl FileKind {
         let json_array = format == SourceFormat::Json
             && compression == CompressionTypeVariant::UNCOMPRESSED
             && {
-                let head = store.get_range(&file.location, 0..file.size.min(64)).await?;
+                let head = store
+                    .get_range(&file.location, 0..file.size.min(64))
+                    .await?;
                 head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
             };
-        Ok(Self { compression, json_array })
+        Ok(Self {
+            compression,
+            json_array,
+        })
     }
 
     fn reader(self, format: SourceFormat, text: &TextOptions) -> Arc<dyn FileFormat> {
@@ -232,7 +275,10 @@ async fn common_schema(
         }
     }
     let Some((schema, _)) = common.filter(|(schema, _)| !schema.fields().is_empty()) else {
-        return Err(Error::new(ErrorKind::Data, format!("source `{name}` is empty: its files have no columns")));
+        return Err(Error::new(
+            ErrorKind::Data,
+            format!("source `{name}` is empty: its files have no columns"),
+        ));
     };
     // A column without any value is text.
     let fields: Fields = schema
@@ -250,7 +296,11 @@ fn renamed(name: &str, schema: &Schema, names: &[String], file: &ObjectMeta) -> 
     if names.len() != schema.fields().len() {
         return Err(Error::new(
             ErrorKind::Data,
-            format!("source `{name}`: `names` has {} columns, the file has {}", names.len(), schema.fields().len()),
+            format!(
+                "source `{name}`: `names` has {} columns, the file has {}",
+                names.len(),
+                schema.fields().len()
+            ),
         )
         .with_context("file", format!("/{}", file.location)));
     }
@@ -264,17 +314,35 @@ fn renamed(name: &str, schema: &Schema, names: &[String], file: &ObjectMeta) -> 
 }
 
 /// Merges the schema of one more file, or says what differs.
-fn merge(known: &Schema, other: &Schema, format: SourceFormat, options: &TextOptions) -> Result<Schema, String> {
+fn merge(
+    known: &Schema,
+    other: &Schema,
+    format: SourceFormat,
+    options: &TextOptions,
+) -> Result<Schema, String> {
     if format == SourceFormat::Json {
-        return Schema::try_merge([known.clone(), other.clone()]).map_err(|error| error.to_string());
+        return Schema::try_merge([known.clone(), other.clone()])
+            .map_err(|error| error.to_string());
     }
     let names = |schema: &Schema| -> Vec<String> {
-        schema.fields().iter().map(|field| field.name().clone()).collect()
+        schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect()
     };
     let (left, right) = (names(known), names(other));
     if left != right {
-        let missing: Vec<_> = left.iter().filter(|name| !right.contains(name)).map(|n| format!("`{n}` is missing")).collect();
-        let extra: Vec<_> = right.iter().filter(|name| !left.contains(name)).map(|n| format!("`{n}` is new")).collect();
+        let missing: Vec<_> = left
+            .iter()
+            .filter(|name| !right.contains(name))
+            .map(|n| format!("`{n}` is missing"))
+            .collect();
+        let extra: Vec<_> = right
+            .iter()
+            .filter(|name| !left.contains(name))
+            .map(|n| format!("`{n}` is new"))
+            .collect();
         let differences = [missing, extra].concat();
         return Err(match differences.is_empty() {
             true => "the columns are in another order".into(),
@@ -289,9 +357,16 @@ fn merge(known: &Schema, other: &Schema, format: SourceFormat, options: &TextOpt
             let data_type = match (a.data_type(), b.data_type()) {
                 (a, b) if a == b => a.clone(),
                 (DataType::Null, kind) | (kind, DataType::Null) => kind.clone(),
-                (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => DataType::Float64,
+                (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => {
+                    DataType::Float64
+                }
                 (kind, _) if options.types.contains_key(a.name()) => kind.clone(),
-                (first, this) => return Err(format!("`{}` is {first} in the first file and {this} in this one", a.name())),
+                (first, this) => {
+                    return Err(format!(
+                        "`{}` is {first} in the first file and {this} in this one",
+                        a.name()
+                    ));
+                }
             };
             Ok(a.as_ref().clone().with_data_type(data_type))
         })
@@ -306,19 +381,35 @@ async fn with_types(
     types: &BTreeMap<String, String>,
     state: &SessionState,
 ) -> Result<SchemaRef> {
-    let mut fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
+    let mut fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone())
+        .collect();
     for (column, sql_type) in types {
         let Some(field) = fields.iter_mut().find(|field| field.name() == column) else {
-            let columns: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-            return Err(Error::configuration(format!("source `{name}`: `types` names the column `{column}`, which its files do not have"))
-                .with_context("columns", columns.join(", ")));
+            let columns: Vec<_> = schema
+                .fields()
+                .iter()
+                .map(|field| field.name().as_str())
+                .collect();
+            return Err(Error::configuration(format!(
+                "source `{name}`: `types` names the column `{column}`, which its files do not have"
+            ))
+            .with_context("columns", columns.join(", ")));
         };
-        let plan = state.create_logical_plan(&format!("SELECT CAST(NULL AS {sql_type})")).await;
+        let plan = state
+            .create_logical_plan(&format!("SELECT CAST(NULL AS {sql_type})"))
+            .await;
         let data_type = match &plan {
             Ok(plan) if plan.schema().fields().len() == 1 => plan.schema().field(0).data_type(),
             _ => {
-                return Err(Error::configuration(format!("source `{name}`: column `{column}` has the unknown type `{sql_type}`"))
-                    .with_hint("use a SQL type such as VARCHAR, BIGINT, DOUBLE, BOOLEAN or TIMESTAMP"));
+                return Err(Error::configuration(format!(
+                    "source `{name}`: column `{column}` has the unknown type `{sql_type}`"
+                ))
+                .with_hint(
+                    "use a SQL type such as VARCHAR, BIGINT, DOUBLE, BOOLEAN or TIMESTAMP",
+                ));
             }
         };
         *field = field.clone().with_data_type(data_type.clone());
@@ -329,10 +420,12 @@ async fn with_types(
 impl OpenSource {
     /// Objects of the source with their URIs, in order.
     pub(super) fn objects(&self) -> impl Iterator<Item = (String, &ObjectMeta)> {
-        self.parts
-            .iter()
-            .flat_map(|part| &part.files)
-            .map(|file| (format!("{}{}", self.url.object_store().as_str(), file.location), file))
+        self.parts.iter().flat_map(|part| &part.files).map(|file| {
+            (
+                format!("{}{}", self.url.object_store().as_str(), file.location),
+                file,
+            )
+        })
     }
 }
 
@@ -355,7 +448,12 @@ impl TableProvider for OpenSource {
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         let mut plans = vec![];
         for part in &self.parts {
-            let files = part.files.iter().cloned().map(PartitionedFile::new_from_meta).collect();
+            let files = part
+                .files
+                .iter()
+                .cloned()
+                .map(PartitionedFile::new_from_meta)
+                .collect();
             let groups = FileGroup::new(files).split_files(state.config().target_partitions());
             let source = part.format.file_source(TableSchema::from(&self.schema));
             let config = FileScanConfigBuilder::new(self.url.object_store(), source)

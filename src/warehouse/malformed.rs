@@ -46,9 +46,15 @@ async fn first_error(
     schema: &SchemaRef,
     store: &Arc<dyn ObjectStore>,
 ) -> DataFusionResult<Option<String>> {
-    let bytes = store.get(&file.location).await?.into_stream().map_err(DataFusionError::from);
-    let compression =
-        part.format.compression_type().unwrap_or(FileCompressionType::UNCOMPRESSED);
+    let bytes = store
+        .get(&file.location)
+        .await?
+        .into_stream()
+        .map_err(DataFusionError::from);
+    let compression = part
+        .format
+        .compression_type()
+        .unwrap_or(FileCompressionType::UNCOMPRESSED);
     let chunks = compression.convert_stream(bytes.boxed())?;
     let format: &dyn std::any::Any = part.format.as_ref();
     let outcome = if let Some(csv) = format.downcast_ref::<CsvFormat>() {
@@ -79,7 +85,11 @@ async fn read_csv(
     if let Some(comment) = options.comment {
         reading = reading.with_comment(comment);
     }
-    if let Some(null) = options.null_regex.as_deref().and_then(|text| text.parse().ok()) {
+    if let Some(null) = options
+        .null_regex
+        .as_deref()
+        .and_then(|text| text.parse().ok())
+    {
         reading = reading.with_null_regex(null);
     }
     let mut decoder = CsvReaderBuilder::new(schema.clone())
@@ -123,5 +133,6 @@ async fn read_json_lines(schema: &SchemaRef, mut chunks: Chunks) -> Result<(), A
 fn json_line(schema: &SchemaRef, line: &[u8], number: usize) -> Result<(), ArrowError> {
     let mut decoder = JsonReaderBuilder::new(schema.clone()).build_decoder()?;
     let read = decoder.decode(line).and_then(|_| decoder.flush());
-    read.map(|_| ()).map_err(|error| ArrowError::JsonError(format!("{error} at line {number}")))
+    read.map(|_| ())
+        .map_err(|error| ArrowError::JsonError(format!("{error} at line {number}")))
 }

@@ -16,8 +16,8 @@ mod store;
 mod table;
 mod writer;
 
-pub use catalog::{Catalog, Entry};
 pub(crate) use catalog::CATALOG;
+pub use catalog::{Catalog, Entry};
 pub use fingerprint::Fingerprint;
 pub use inputs::Input;
 pub use landing::Landing;

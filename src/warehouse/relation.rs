@@ -52,7 +52,10 @@ impl Relation {
     /// The relation that `reference` names, where its schema is a layer.
     pub fn of(reference: &TableReference) -> Option<Self> {
         let layer = Layer::parse(reference.schema()?)?;
-        Some(Self { layer, name: reference.table().to_owned() })
+        Some(Self {
+            layer,
+            name: reference.table().to_owned(),
+        })
     }
 
     /// Like [`Relation::of`], for a statement that writes it. The name becomes a folder, so it is
@@ -60,12 +63,22 @@ impl Relation {
     pub fn written(reference: &TableReference) -> Result<Self> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let relation = Self::of(reference).ok_or_else(|| {
-            Error::sql(format!("`{reference}` is not in a layer that the pipeline writes"))
-                .with_hint(format!("name one of raw, silver, models, eval: `silver.{}`", reference.table()))
+            Error::sql(format!(
+                "`{reference}` is not in a layer that the pipeline writes"
+            ))
+            .with_hint(format!(
+                "name one of raw, silver, models, eval: `silver.{}`",
+                reference.table()
+            ))
         })?;
-        if relation.name.is_empty() || relation.name.len() > 128 || !relation.name.chars().all(allowed) {
-            return Err(Error::sql(format!("`{reference}` is not a name for a relation"))
-                .with_hint("use lower-case letters, digits and `_`, at most 128"));
+        if relation.name.is_empty()
+            || relation.name.len() > 128
+            || !relation.name.chars().all(allowed)
+        {
+            return Err(
+                Error::sql(format!("`{reference}` is not a name for a relation"))
+                    .with_hint("use lower-case letters, digits and `_`, at most 128"),
+            );
         }
         Ok(relation)
     }
@@ -73,7 +86,10 @@ impl Relation {
     /// Reads `layer.name`, as the audit store keeps it.
     pub fn parse(text: &str) -> Option<Self> {
         let (layer, name) = text.split_once('.')?;
-        Some(Self { layer: Layer::parse(layer)?, name: name.to_owned() })
+        Some(Self {
+            layer: Layer::parse(layer)?,
+            name: name.to_owned(),
+        })
     }
 }
 

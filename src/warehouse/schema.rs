@@ -67,8 +67,11 @@ pub(crate) fn from_json(text: &str) -> Result<SchemaRef> {
         .into_iter()
         .map(|column| {
             let data_type: DataType = column.data_type.parse().map_err(|error: ArrowError| {
-                Error::internal(format!("a stored type is not readable: {}", column.data_type))
-                    .with_source(error)
+                Error::internal(format!(
+                    "a stored type is not readable: {}",
+                    column.data_type
+                ))
+                .with_source(error)
             })?;
             Ok(Field::new(column.name, data_type, column.nullable)
                 .with_metadata(column.metadata.into_iter().collect()))

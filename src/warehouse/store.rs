@@ -27,8 +27,9 @@ impl Store {
                 .with_source(error)
                 .with_hint("check its permissions, or name another one with --warehouse")
         })?;
-        let prefix = ObjectPath::from_absolute_path(location.path())
-            .map_err(|error| Error::configuration(format!("`{location}` is not a usable path")).with_source(error))?;
+        let prefix = ObjectPath::from_absolute_path(location.path()).map_err(|error| {
+            Error::configuration(format!("`{location}` is not a usable path")).with_source(error)
+        })?;
         Ok(Self {
             location: location.to_string(),
             url: ObjectStoreUrl::local_filesystem(),
@@ -54,18 +55,27 @@ impl Store {
 
     /// The full path in the store of a path below the warehouse.
     pub fn path(&self, below: &str) -> ObjectPath {
-        self.prefix.parts().chain(ObjectPath::from(below).parts()).collect()
+        self.prefix
+            .parts()
+            .chain(ObjectPath::from(below).parts())
+            .collect()
     }
 
     /// Size, time and tag of an object below the warehouse.
     pub async fn head(&self, below: &str) -> Result<ObjectMeta> {
-        self.store.head(&self.path(below)).await.map_err(|error| self.error("cannot find", below, error))
+        self.store
+            .head(&self.path(below))
+            .await
+            .map_err(|error| self.error("cannot find", below, error))
     }
 
     /// Reads a small object below the warehouse.
     pub async fn read(&self, below: &str) -> Result<Vec<u8>> {
         let read = async { self.store.get(&self.path(below)).await?.bytes().await };
-        Ok(read.await.map_err(|error| self.error("cannot read", below, error))?.to_vec())
+        Ok(read
+            .await
+            .map_err(|error| self.error("cannot read", below, error))?
+            .to_vec())
     }
 
     /// Writes a small object below the warehouse.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Statistics;
+use datafusion::common::project_schema;
 use datafusion::common::stats::Precision;
 use datafusion::datasource::file_format::{FileFormat, parquet::ParquetFormat};
 use datafusion::datasource::listing::PartitionedFile;
@@ -16,7 +17,6 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use datafusion::common::project_schema;
 
 use super::store::Store;
 use crate::audit::FileRecord;
@@ -35,7 +35,12 @@ impl VersionTable {
     /// The table of these files.
     pub fn new(schema: SchemaRef, store: &Store, files: &[FileRecord]) -> Self {
         let total = |of: fn(&FileRecord) -> i64| -> usize {
-            files.iter().map(of).sum::<i64>().try_into().unwrap_or(usize::MAX)
+            files
+                .iter()
+                .map(of)
+                .sum::<i64>()
+                .try_into()
+                .unwrap_or(usize::MAX)
         };
         Self {
             schema,
@@ -44,9 +49,7 @@ impl VersionTable {
             bytes: total(|file| file.size),
             files: files
                 .iter()
-                .map(|file| {
-                    PartitionedFile::new(store.path(&file.path), file.size.unsigned_abs())
-                })
+                .map(|file| PartitionedFile::new(store.path(&file.path), file.size.unsigned_abs()))
                 .collect(),
         }
     }
@@ -70,10 +73,13 @@ impl TableProvider for VersionTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         if self.files.is_empty() {
-            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?)));
+            return Ok(Arc::new(EmptyExec::new(project_schema(
+                &self.schema,
+                projection,
+            )?)));
         }
-        let groups = FileGroup::new(self.files.clone())
-            .split_files(state.config().target_partitions());
+        let groups =
+            FileGroup::new(self.files.clone()).split_files(state.config().target_partitions());
         let source = Arc::new(ParquetSource::new(&self.schema));
         let config = FileScanConfigBuilder::new(self.store.clone(), source)
             .with_file_groups(groups)
@@ -85,7 +91,9 @@ impl TableProvider for VersionTable {
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
-        ParquetFormat::default().create_physical_plan(state, config).await
+        ParquetFormat::default()
+            .create_physical_plan(state, config)
+            .await
     }
 
     fn supports_filters_pushdown(

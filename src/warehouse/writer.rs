@@ -76,13 +76,20 @@ pub async fn write_table(
     progress: Arc<Progress>,
 ) -> DataFusionResult<WrittenVersion> {
     let schema = stored_schema(&plan.schema());
-    let tasks = execute_stream_partitioned(plan, context)?.into_iter().enumerate().map(
-        |(partition, stream)| {
+    let tasks = execute_stream_partitioned(plan, context)?
+        .into_iter()
+        .enumerate()
+        .map(|(partition, stream)| {
             let path = format!("{version}/part-{partition:05}.parquet");
-            let part = write_part(store.clone(), path, stream, schema.clone(), progress.clone());
+            let part = write_part(
+                store.clone(),
+                path,
+                stream,
+                schema.clone(),
+                progress.clone(),
+            );
             SpawnedTask::spawn(part)
-        },
-    );
+        });
     let results = join_all(tasks.collect::<Vec<_>>()).await;
 
     let mut sum = continues.map_or_else(RowSum::default, |earlier| RowSum::of(earlier, &schema));
@@ -103,7 +110,11 @@ pub async fn write_table(
         return Err(error);
     }
     let fingerprint = sum.finish(&schema);
-    Ok(WrittenVersion { schema, files, fingerprint })
+    Ok(WrittenVersion {
+        schema,
+        files,
+        fingerprint,
+    })
 }
 
 /// Writes one partition; a partition without rows writes nothing.
@@ -124,11 +135,17 @@ async fn write_part(
             return Err(error);
         }
     };
-    let Some(writer) = writer else { return Ok(None) };
+    let Some(writer) = writer else {
+        return Ok(None);
+    };
     writer.close().await?;
     let meta = store.object_store().head(&store.path(&path)).await?;
-    let file =
-        FileRecord { path, size: meta.size as i64, etag: meta.e_tag, rows: part.rows as i64 };
+    let file = FileRecord {
+        path,
+        size: meta.size as i64,
+        etag: meta.e_tag,
+        rows: part.rows as i64,
+    };
     Ok(Some((part, file)))
 }
 
@@ -143,7 +160,10 @@ async fn copy(
     schema: SchemaRef,
     progress: &Progress,
 ) -> DataFusionResult<Part> {
-    let mut part = Part { sum: RowSum::default(), rows: 0 };
+    let mut part = Part {
+        sum: RowSum::default(),
+        rows: 0,
+    };
     while let Some(batch) = stream.next().await {
         let batch = with_schema(batch?, &schema)?;
         if batch.num_rows() == 0 {
@@ -153,7 +173,11 @@ async fn copy(
         part.rows += batch.num_rows() as u64;
         if writer.is_none() {
             let upload = BufWriter::new(Arc::clone(store.object_store()), store.path(path));
-            *writer = Some(Writer::try_new(upload, schema.clone(), Some(properties()?))?);
+            *writer = Some(Writer::try_new(
+                upload,
+                schema.clone(),
+                Some(properties()?),
+            )?);
         }
         if let Some(writer) = writer {
             writer.write(&batch).await?;
@@ -163,9 +187,7 @@ async fn copy(
     Ok(part)
 }
 
-async fn abort(
-    writer: Option<Writer>,
-) -> Option<Result<(), datafusion::object_store::Error>> {
+async fn abort(writer: Option<Writer>) -> Option<Result<(), datafusion::object_store::Error>> {
     Some(writer?.into_inner().abort().await)
 }
 
@@ -183,10 +205,12 @@ fn with_schema(batch: RecordBatch, schema: &SchemaRef) -> DataFusionResult<Recor
         .columns()
         .iter()
         .zip(schema.fields())
-        .map(|(column, field)| match column.data_type() == field.data_type() {
-            true => Ok(Arc::clone(column)),
-            false => cast(column, field.data_type()),
-        })
+        .map(
+            |(column, field)| match column.data_type() == field.data_type() {
+                true => Ok(Arc::clone(column)),
+                false => cast(column, field.data_type()),
+            },
+        )
         .collect::<Result<Vec<_>, _>>()?;
     Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
