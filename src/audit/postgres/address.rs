@@ -96,7 +96,7 @@ mod tests {
             ),
             (
                 "host=db password=secret dbname=audit",
-                "postgresql://db:5432/audit",
+                "postgresql://db/audit",
             ),
         ] {
             assert_eq!(parse(url).unwrap().1, expected);
