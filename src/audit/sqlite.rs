@@ -135,11 +135,13 @@ fn migrate(connection: &mut Connection) -> Result<()> {
         })?
         .collect::<rusqlite::Result<_>>()?;
     for migration in migrations::pending(&applied)? {
-        let changed = transaction.execute_batch(&migration.sqlite());
-        changed.map_err(|e| match e.sqlite_error_code() {
-            Some(ErrorCode::Unknown) => migrations::foreign_tables(migration).with_source(e),
-            _ => e.into(),
-        })?;
+        match transaction.execute_batch(&migration.sqlite()) {
+            // Without the statement, which is pages long.
+            Err(rusqlite::Error::SqlInputError { msg, .. }) => {
+                return Err(migrations::foreign_tables(migration).with_source(msg));
+            }
+            done => done?,
+        }
         let now = Value::from(Utc::now());
         transaction.execute(
             migrations::APPEND_HISTORY,

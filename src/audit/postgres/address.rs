@@ -86,10 +86,13 @@ mod tests {
                 "postgres://me:secret@a,b:6432/audit",
                 "postgresql://a:5432,b:6432/audit",
             ),
-            ("postgresql://me:a%40b@db/audit", "postgresql://db/audit"),
+            (
+                "postgresql://me:a%40b@db/audit",
+                "postgresql://db:5432/audit",
+            ),
             (
                 "postgresql://%2Frun%2Fpostgresql/audit",
-                "postgresql:///run/postgresql/audit",
+                "postgresql:///run/postgresql:5432/audit",
             ),
             (
                 "host=db password=secret dbname=audit",
