@@ -1,11 +1,16 @@
 -- silver.host_hours: what each source host did in each hour; one row per (src_ip, event_hour).
+-- A target is a destination address and port: a scan has many, a flood or a guesser few.
 CREATE OR REPLACE TABLE silver.host_hours AS
+WITH targets AS (
+    SELECT src_ip, event_hour, dst_ip, dst_port, count(*) AS flows, sum(bytes) AS bytes
+    FROM silver.flows
+    GROUP BY src_ip, event_hour, dst_ip, dst_port
+)
 SELECT
     src_ip,
     event_hour,
-    count(*)                 AS flows,
-    count(DISTINCT dst_ip)   AS destinations,
-    count(DISTINCT dst_port) AS ports,
-    sum(bytes)               AS bytes
-FROM silver.flows
+    sum(flows) AS flows,
+    count(*)   AS targets,
+    sum(bytes) AS bytes
+FROM targets
 GROUP BY src_ip, event_hour;

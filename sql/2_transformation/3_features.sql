@@ -12,8 +12,8 @@ SELECT
         well_known_port:     f.dst_port BETWEEN 1 AND 1023,
         is_tcp:              f.protocol = 'tcp',
         ln_host_flows:       ln(1.0 + h.flows),
-        ln_host_ports:       ln(1.0 + h.ports),
-        ln_flows_per_dest:   ln(1.0 + h.flows) - ln(1.0 + h.destinations)
+        ln_host_targets:     ln(1.0 + h.targets),
+        ln_flows_per_target: ln(1.0 + h.flows) - ln(1.0 + h.targets)
     } AS features
 FROM silver.flows AS f
 JOIN silver.host_hours AS h ON f.src_ip = h.src_ip AND f.event_hour = h.event_hour;
