@@ -22,8 +22,9 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
         },
         Argument {
             name: "score",
-            types: "a number",
-            description: "Any finite or infinite number; larger means more anomalous.",
+            types: "BOOLEAN or a number",
+            description: "Larger means more anomalous; infinite values are allowed. A BOOLEAN counts as \
+                          0 or 1.",
         },
     ],
     returns: "DOUBLE in (0, 1]: 1 where every anomaly is above every normal row; the share of \
@@ -32,8 +33,8 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     empty: "NULL where there is no anomaly, so also for no rows (scikit-learn warns and returns \
             0); 1 where all rows are anomalies.",
     errors: "A label other than 0 and 1 or a NaN score fails the query. Wrong argument types, a \
-             wrong number of arguments and DISTINCT are errors while planning, and so is a window \
-             frame whose start moves.",
+             wrong number of arguments, DISTINCT and a window frame whose start moves are errors \
+             before any row is read.",
     determinism: "Bit for bit the same for any order, partitioning and batch size of the same \
                   rows.",
     cost: "8 bytes a row: 20 million rows are 160 MB, and half as much again while sorting. O(n \

@@ -19,6 +19,9 @@ use datafusion::scalar::ScalarValue;
 use crate::doc::FunctionDoc;
 use crate::metrics::MetricError;
 
+/// Changes a state by the two values of a row.
+pub(super) type Change<S> = fn(&mut S, f64, f64) -> Result<(), MetricError>;
+
 /// The state of a metric, and how it crosses Arrow.
 pub(super) trait MetricState: Default + fmt::Debug + Send + Sync + 'static {
     /// Name and type of each state column.
@@ -37,7 +40,7 @@ pub(super) trait MetricState: Default + fmt::Debug + Send + Sync + 'static {
     fn heap_size(&self) -> usize;
 
     /// Takes back a row that was added before. None where the state cannot.
-    const RETRACT: Option<fn(&mut Self, f64, f64) -> Result<(), MetricError>>;
+    const RETRACT: Option<Change<Self>>;
 }
 
 /// A metric as an aggregate function.
@@ -100,13 +103,13 @@ impl<S: MetricState> AggregateUDFImpl for Metric<S> {
             return plan_err!(
                 "{} takes {} arguments, got {}",
                 self.doc.syntax,
-                2,
+                arguments.len(),
                 types.len()
             );
         }
         for (argument, data_type) in arguments.iter().zip(types) {
-            let boolean = matches!(data_type, DataType::Boolean) && argument.name != "score";
-            if !(boolean || data_type.is_numeric() || data_type.is_null()) {
+            let number = data_type.is_numeric() || *data_type == DataType::Boolean;
+            if !number && !data_type.is_null() {
                 return plan_err!(
                     "{name}: {} must be {}, got {data_type}",
                     argument.name,
@@ -158,11 +161,7 @@ struct MetricAccumulator<S> {
 
 impl<S: MetricState> MetricAccumulator<S> {
     /// Calls `change` with the two values of each row that has no NULL.
-    fn for_each(
-        &mut self,
-        values: &[ArrayRef],
-        change: fn(&mut S, f64, f64) -> Result<(), MetricError>,
-    ) -> Result<()> {
+    fn for_each(&mut self, values: &[ArrayRef], change: Change<S>) -> Result<()> {
         let (labels, others) = (as_float64_array(&values[0])?, as_float64_array(&values[1])?);
         for (label, other) in labels.iter().zip(others) {
             if let (Some(label), Some(other)) = (label, other) {

@@ -6,10 +6,10 @@ use datafusion::arrow::array::{Array, ArrayRef, Float64Array, LargeListArray};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::cast::{as_float64_array, as_large_list_array, as_uint64_array};
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{Result, internal_err};
 use datafusion::scalar::ScalarValue;
 
-use super::metric::MetricState;
+use super::metric::{Change, MetricState};
 use crate::metrics::{Confusion, MetricError, Scores};
 
 impl MetricState for Scores {
@@ -24,7 +24,7 @@ impl MetricState for Scores {
 
     fn merge(&mut self, states: &[ArrayRef]) -> Result<()> {
         let [positives, negatives] = states else {
-            return exec_err!("a state of scores has 2 columns, got {}", states.len());
+            return internal_err!("a state of scores has 2 columns, got {}", states.len());
         };
         let (positives, negatives) = (
             as_large_list_array(positives)?,
@@ -49,7 +49,7 @@ impl MetricState for Scores {
         self.heap_size()
     }
 
-    const RETRACT: Option<fn(&mut Self, f64, f64) -> Result<(), MetricError>> = None;
+    const RETRACT: Option<Change<Self>> = None;
 }
 
 fn score_field() -> FieldRef {
@@ -81,7 +81,7 @@ impl MetricState for Confusion {
 
     fn merge(&mut self, states: &[ArrayRef]) -> Result<()> {
         let [true_positives, false_positives, false_negatives] = states else {
-            return exec_err!(
+            return internal_err!(
                 "a state of confusion counts has 3 columns, got {}",
                 states.len()
             );
@@ -113,9 +113,8 @@ impl MetricState for Confusion {
         0
     }
 
-    const RETRACT: Option<fn(&mut Self, f64, f64) -> Result<(), MetricError>> =
-        Some(|state, label, predicted| {
-            state.retract(Self::of(label, predicted)?);
-            Ok(())
-        });
+    const RETRACT: Option<Change<Self>> = Some(|state, label, predicted| {
+        state.retract(Self::of(label, predicted)?);
+        Ok(())
+    });
 }

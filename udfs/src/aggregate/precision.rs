@@ -30,7 +30,7 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     empty: "NULL where nothing was predicted, so also for no rows (scikit-learn warns and returns \
             0).",
     errors: "A label or prediction other than 0 and 1 fails the query. Wrong argument types, a \
-             wrong number of arguments and DISTINCT are errors while planning.",
+             wrong number of arguments and DISTINCT are errors before any row is read.",
     determinism: "Bit for bit the same for any order, partitioning and batch size of the same \
                   rows.",
     cost: "24 bytes, O(1) per row. Window frames of any kind are O(1) per row too.",

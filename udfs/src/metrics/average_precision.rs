@@ -28,25 +28,21 @@ pub fn average_precision(positives: &[f64], negatives: &[f64]) -> Option<f64> {
         let precision = true_positives as f64 / (true_positives + false_positives) as f64;
         sum.add(ties as f64 * precision);
     }
-    Some(sum.value() / positives.len() as f64)
+    Some(sum.total / positives.len() as f64)
 }
 
 /// A sum whose error does not grow with the number of terms (Kahan 1965).
 #[derive(Default)]
 struct CompensatedSum {
-    sum: f64,
+    total: f64,
     lost: f64,
 }
 
 impl CompensatedSum {
     fn add(&mut self, term: f64) {
         let term = term - self.lost;
-        let sum = self.sum + term;
-        self.lost = (sum - self.sum) - term;
-        self.sum = sum;
-    }
-
-    fn value(&self) -> f64 {
-        self.sum
+        let total = self.total + term;
+        self.lost = (total - self.total) - term;
+        self.total = total;
     }
 }

@@ -1,7 +1,5 @@
 //! Area under the receiver operating characteristic curve.
 
-use std::cmp::Ordering;
-
 /// The probability that a random positive has a larger score than a random negative, ties
 /// counting one half: the Mann-Whitney U statistic over the number of pairs, which is the area
 /// under the ROC curve (Hanley, McNeil 1982; Fawcett 2006, section 7). In [0, 1]; 0.5 for scores
@@ -15,20 +13,16 @@ pub fn roc_auc(positives: &[f64], negatives: &[f64]) -> Option<f64> {
     }
     // Twice the number of pairs won, so that a tie is an integer too.
     let mut won = 0_u128;
-    // Negatives below the current positive, and negatives up to it.
+    // Negatives below the current positive, and those not above it.
     let (mut below, mut up_to) = (0, 0);
     for positive in positives {
-        let advance = |mut count: usize, while_ordering: fn(Ordering) -> bool| {
-            while negatives
-                .get(count)
-                .is_some_and(|n| while_ordering(n.total_cmp(positive)))
-            {
-                count += 1;
-            }
-            count
-        };
-        below = advance(below, Ordering::is_lt);
-        up_to = advance(up_to.max(below), Ordering::is_le);
+        while below < negatives.len() && negatives[below] < *positive {
+            below += 1;
+        }
+        up_to = up_to.max(below);
+        while up_to < negatives.len() && negatives[up_to] <= *positive {
+            up_to += 1;
+        }
         won += (below + up_to) as u128;
     }
     let pairs = positives.len() as u128 * negatives.len() as u128;

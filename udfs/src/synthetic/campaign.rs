@@ -3,7 +3,9 @@
 //! Each signature overlaps with benign traffic in some of its features, as real attacks do: a
 //! scan resembles connections that nobody answered, a beacon resembles any small https request.
 
-use super::network::{WORKSTATIONS, ephemeral_port, forged_source, rare_host, server, workstation};
+use super::network::{
+    WORKSTATIONS, any_server, ephemeral_port, forged_source, rare_host, workstation,
+};
 use super::random::Random;
 use super::timeline::{DAY, WEEK};
 use super::{Attack, Connection, Protocol};
@@ -51,8 +53,9 @@ impl Campaign {
         } else {
             outsider
         };
-        let inside_server = server(random.below(13), random.below(6));
+        let inside_server = any_server(random);
         let (attacker, victim, ports) = match kind {
+            // A scan picks a host and a port for each probe.
             Attack::Scan => (attacker, inside_server, [0, 0]),
             Attack::Flood => (outsider, inside_server, [443, 53]),
             Attack::Exfiltration => (insider, outsider, [443, 22]),

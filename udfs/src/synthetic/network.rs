@@ -278,12 +278,17 @@ pub(super) fn workstation(number: u32) -> u32 {
 }
 
 /// Address of an inside server, 10.10.x.y.
-pub(super) fn server(service: u32, number: u32) -> u32 {
+fn server(service: u32, number: u32) -> u32 {
     0x0A0A_000A + service * 256 + number
 }
 
+/// Address of any inside server.
+pub(super) fn any_server(random: &mut Random) -> u32 {
+    server(random.below(SERVICES.len() as u32), random.below(SERVERS))
+}
+
 /// Address of a server outside that many use, 198.18.x.y.
-pub(super) fn outside_server(number: u32) -> u32 {
+fn outside_server(number: u32) -> u32 {
     0xC612_0000 + 97 * number + 13
 }
 

@@ -81,30 +81,3 @@ async fn a_stream_starts_at_once_whatever_the_number_of_rows() {
         assert_eq!(stream.next().await.unwrap().unwrap().num_rows(), 8192);
     }
 }
-
-#[tokio::test]
-async fn zz_auc() {
-    for partitions in [1, 2] {
-        let ctx = context(8192, partitions);
-        for sql in [
-            "SELECT sum(bytes), sum(abs(sin(event_id))) FROM synthetic_flows(20000000, 42)",
-            "SELECT roc_auc(label <> 'benign', sin(event_id)) FROM synthetic_flows(20000000, 42)",
-            "SELECT average_precision(label <> 'benign', bytes) FROM synthetic_flows(20000000, 42)",
-            "SELECT f1_score(label <> 'benign', bytes > 10000) FROM synthetic_flows(20000000, 42)",
-        ] {
-            let start = std::time::Instant::now();
-            let b = rows(&ctx, sql).await;
-            let rss = std::fs::read_to_string("/proc/self/status")
-                .unwrap()
-                .lines()
-                .find(|l| l.starts_with("VmHWM"))
-                .unwrap()
-                .to_string();
-            println!(
-                "{partitions} {sql} {:?} {:?} {rss}",
-                b.column(0),
-                start.elapsed()
-            );
-        }
-    }
-}
