@@ -25,7 +25,7 @@ use linfa::traits::Fit;
 use linfa::{DatasetBase, ParamGuard};
 
 use super::keys::Keys;
-use super::options::Options;
+use super::options::{self, Options};
 use crate::detectors::isolation_forest::{IsolationForest, IsolationForestValidParams};
 use crate::detectors::model::{Detector, Model, Signature as ModelSignature};
 use crate::detectors::sample::BottomK;
@@ -79,7 +79,8 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
             missing. Infinities count as the largest finite numbers. A NULL key is an error.",
     empty: "NULL for no rows. One row, or rows that are all equal, give a model that scores 0.5.",
     errors: "While planning: features that are not a struct of numbers and booleans, a key of \
-             another type, an option that is unknown, not literal or out of range, DISTINCT. \
+             another type, an option that is unknown; while optimising: an option that \
+             is not literal or out of range, DISTINCT. \
              While running: a NULL key.",
     determinism: "The same rows, options and seed give the same bytes, whatever the batches, \
                   partitions, files or order: training keeps the `n_estimators` x `max_samples` \
@@ -87,7 +88,7 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     cost: "One hash per row; at most twice the sample in memory; the fit does not depend on the \
            number of rows. As a window function it is fitted anew for each row, and frames that \
            drop rows are refused.",
-    example: "SELECT model_info(train_isolation_forest({x: value % 10, big: value > 500}, value)).training_rows \
+    example: "SELECT model_info(train_isolation_forest({x: value % 10, big: value > 500}, value))['training_rows'] \
               FROM generate_series(1, 1000)",
     example_result: "1000",
     source: "Liu, Ting, Zhou 2008, Isolation Forest, ICDM, algorithms 1 and 2; the coin for \
@@ -173,7 +174,7 @@ impl AggregateUDFImpl for TrainIsolationForest {
 
 /// Checks the types of the arguments and gives the features.
 fn check_types(arguments: &[FieldRef]) -> Result<ModelSignature> {
-    let [features, key, ..] = arguments else {
+    let [features, key, options @ ..] = arguments else {
         return plan_err!("{NAME}: expected 2 or 3 arguments, got {}", arguments.len());
     };
     let signature = features::signature(NAME, features::struct_fields(NAME, features)?)?;
@@ -183,6 +184,9 @@ fn check_types(arguments: &[FieldRef]) -> Result<ModelSignature> {
              the column that identifies a row",
             key.data_type()
         );
+    }
+    for options in options {
+        options::check_names(NAME, options, &OPTIONS)?;
     }
     Ok(signature)
 }
@@ -199,7 +203,7 @@ fn refuse_distinct(is_distinct: bool) -> Result<()> {
 fn parse_options(literal: Option<&ScalarValue>) -> Result<IsolationForestValidParams> {
     let mut params = IsolationForest::params();
     if let Some(literal) = literal {
-        let options = Options::new(NAME, literal, &OPTIONS)?;
+        let options = Options::new(NAME, literal);
         if let Some(trees) = options.integer("n_estimators")? {
             params = params.n_estimators(trees);
         }

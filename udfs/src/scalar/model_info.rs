@@ -39,7 +39,7 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     errors: "Bytes that are not a model, are damaged, or have another version.",
     determinism: "Depends on the model alone.",
     cost: "Decodes each model once.",
-    example: "SELECT model_info(m.model).algorithm, model_info(m.model).sample_rows FROM (SELECT \
+    example: "SELECT model_info(m.model)['algorithm'], model_info(m.model)['sample_rows'] FROM (SELECT \
               train_isolation_forest({x: value % 10}, value, {n_estimators: 2}) AS model FROM \
               generate_series(1, 1000)) AS m",
     example_result: "isolation_forest 512",
@@ -193,9 +193,9 @@ fn features(models: &[Described]) -> Result<ListArray> {
         };
         models.iter().map(features)
     };
-    let names = StringArray::from_iter_values(lists().flatten().map(|feature| feature.name));
+    let names = StringArray::from_iter(lists().flatten().map(|feature| Some(feature.name)));
     let kinds =
-        StringArray::from_iter_values(lists().flatten().map(|feature| feature.kind.as_str()));
+        StringArray::from_iter(lists().flatten().map(|feature| Some(feature.kind.as_str())));
     let field = feature_field();
     let DataType::Struct(parts) = field.data_type() else {
         return internal_err!("{NAME}: a feature is described by a struct");
