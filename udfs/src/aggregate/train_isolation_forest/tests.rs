@@ -1,6 +1,6 @@
 use datafusion::arrow::array::{
-    AsArray, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array,
-    Int32Array, Int64Array, LargeStringArray, StringArray, StringViewArray, StructArray,
+    ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, Float64Array,
+    Int8Array, Int32Array, Int64Array, LargeStringArray, StringArray, StringViewArray, StructArray,
     UInt64Array,
 };
 use datafusion::arrow::buffer::NullBuffer;
