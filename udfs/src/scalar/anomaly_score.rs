@@ -50,7 +50,7 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     example: "SELECT round(anomaly_score(model, {bytes: 1000}), 2), round(anomaly_score(model, \
               {bytes: 1000000000}), 2) FROM (SELECT train_isolation_forest({bytes: value * value * \
               value}, value) AS model FROM generate_series(1, 1000))",
-    example_result: "? ?",
+    example_result: "0.43 0.7",
     source: "Liu, Ting, Zhou 2008, Isolation Forest, ICDM, equation 2",
     related: &["is_anomaly", "train_isolation_forest", "model_info"],
     since: "0.1.0",
