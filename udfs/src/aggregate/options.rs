@@ -1,59 +1,57 @@
 //! The last argument of a training function: a struct literal of named options.
 
 use datafusion::arrow::array::Array;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, ScalarValue, plan_err};
 
-/// Options as the user wrote them. An option that is absent or NULL keeps its default.
-pub(super) struct Options {
-    function: &'static str,
-    values: Vec<(String, ScalarValue)>,
+/// Checks the type of the argument: a struct whose names are among `known`, or a plan error.
+pub(super) fn check_names(function: &str, argument: &Field, known: &[&str]) -> Result<()> {
+    let DataType::Struct(fields) = argument.data_type() else {
+        return plan_err!(
+            "{function}: argument `options` must be a struct literal such as `{{seed: 42}}`, got {}",
+            argument.data_type()
+        );
+    };
+    for (position, field) in fields.iter().enumerate() {
+        let name = field.name();
+        if !known.contains(&name.as_str()) {
+            let known = known.join("`, `");
+            return plan_err!(
+                "{function}: unknown option `{name}`; hint: the options are `{known}`"
+            );
+        }
+        if fields[..position].iter().any(|other| other.name() == name) {
+            return plan_err!("{function}: option `{name}` is given twice");
+        }
+    }
+    Ok(())
 }
 
-impl Options {
-    /// Reads a struct literal whose names must be among `known`.
-    pub(super) fn new(
-        function: &'static str,
-        literal: &ScalarValue,
-        known: &[&str],
-    ) -> Result<Self> {
-        let ScalarValue::Struct(row) = literal else {
-            return plan_err!(
-                "{function}: argument `options` must be a struct literal such as \
-                 `{{seed: 42}}`, got {literal}"
-            );
+/// Options as the user wrote them. An option that is absent or NULL keeps its default.
+pub(super) struct Options<'a> {
+    function: &'static str,
+    literal: &'a ScalarValue,
+}
+
+impl<'a> Options<'a> {
+    /// Reads a struct literal whose type has been checked.
+    pub(super) fn new(function: &'static str, literal: &'a ScalarValue) -> Self {
+        Self { function, literal }
+    }
+
+    fn get(&self, name: &str) -> Result<Option<ScalarValue>> {
+        let ScalarValue::Struct(row) = self.literal else {
+            return Ok(None);
         };
-        let mut values = vec![];
-        for (field, column) in row.fields().iter().zip(row.columns()) {
-            if !known.contains(&field.name().as_str()) {
-                return plan_err!(
-                    "{function}: unknown option `{}`; hint: the options are `{}`",
-                    field.name(),
-                    known.join("`, `")
-                );
-            }
-            if values.iter().any(|(name, _)| name == field.name()) {
-                return plan_err!("{function}: option `{}` is given twice", field.name());
-            }
-            if row.is_valid(0) {
-                values.push((
-                    field.name().clone(),
-                    ScalarValue::try_from_array(column, 0)?,
-                ));
-            }
-        }
-        Ok(Self { function, values })
+        let value = match row.column_by_name(name) {
+            Some(column) if row.is_valid(0) => ScalarValue::try_from_array(column, 0)?,
+            _ => return Ok(None),
+        };
+        Ok(Some(value).filter(|value| !value.is_null()))
     }
-
-    fn get(&self, name: &str) -> Option<&ScalarValue> {
-        self.values
-            .iter()
-            .find_map(|(option, value)| (option == name && !value.is_null()).then_some(value))
-    }
-
     /// An integer from 0.
     pub(super) fn integer(&self, name: &str) -> Result<Option<u64>> {
-        let Some(value) = self.get(name) else {
+        let Some(value) = self.get(name)? else {
             return Ok(None);
         };
         if value.data_type().is_integer()
@@ -61,12 +59,12 @@ impl Options {
         {
             return Ok(Some(integer));
         }
-        self.wrong_type(name, "an integer from 0", value)
+        self.wrong_type(name, "an integer from 0", &value)
     }
 
     /// A number.
     pub(super) fn number(&self, name: &str) -> Result<Option<f64>> {
-        let Some(value) = self.get(name) else {
+        let Some(value) = self.get(name)? else {
             return Ok(None);
         };
         if value.data_type().is_numeric()
@@ -74,7 +72,7 @@ impl Options {
         {
             return Ok(Some(number));
         }
-        self.wrong_type(name, "a number", value)
+        self.wrong_type(name, "a number", &value)
     }
 
     fn wrong_type<T>(&self, name: &str, wanted: &str, got: &ScalarValue) -> Result<T> {

@@ -1,17 +1,15 @@
 //! `train_isolation_forest(features, key[, options])`.
 
+mod accumulator;
+
 use std::fmt::Display;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
-use datafusion::arrow::compute::take;
+use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{
-    Result, ScalarValue, exec_datafusion_err, exec_err, internal_err, not_impl_err,
-    plan_datafusion_err, plan_err,
-};
+use datafusion::common::{Result, ScalarValue, not_impl_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{
     AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs,
@@ -22,14 +20,13 @@ use datafusion::logical_expr::{
     Volatility,
 };
 use datafusion::physical_expr::PhysicalExpr;
-use linfa::traits::Fit;
-use linfa::{DatasetBase, ParamGuard};
+use linfa::ParamGuard;
 
+use self::accumulator::IsolationForestAccumulator;
 use super::keys::Keys;
-use super::options::Options;
+use super::options::{self, Options};
 use crate::detectors::isolation_forest::{IsolationForest, IsolationForestValidParams};
-use crate::detectors::model::{Detector, Model, Signature as ModelSignature};
-use crate::detectors::sample::BottomK;
+use crate::detectors::model::Signature as ModelSignature;
 use crate::doc::{Argument, FunctionDoc, Kind};
 use crate::features;
 
@@ -80,16 +77,16 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
             missing. Infinities count as the largest finite numbers. A NULL key is an error.",
     empty: "NULL for no rows. One row, or rows that are all equal, give a model that scores 0.5.",
     errors: "While planning: features that are not a struct of numbers and booleans, a key of \
-             another type, an option that is unknown, not literal or out of range, DISTINCT. \
-             While running: a NULL key.",
+             another type, an option that is unknown. While optimising: an option that is not \
+             literal or out of range, DISTINCT. While running: a NULL key.",
     determinism: "The same rows, options and seed give the same bytes, whatever the batches, \
                   partitions, files or order: training keeps the `n_estimators` x `max_samples` \
                   rows with the smallest seeded hash of the key.",
     cost: "One hash per row; at most twice the sample in memory; the fit does not depend on the \
            number of rows. As a window function it is fitted anew for each row, and frames that \
            drop rows are refused.",
-    example: "SELECT model_info(train_isolation_forest({x: value % 10, big: value > 500}, value)).training_rows \
-              FROM generate_series(1, 1000)",
+    example: "SELECT model_info(train_isolation_forest({bytes: value * value}, value))\
+              ['training_rows'] FROM generate_series(1, 1000)",
     example_result: "1000",
     source: "Liu, Ting, Zhou 2008, Isolation Forest, ICDM, algorithms 1 and 2; the coin for \
              missing values is ours.",
@@ -179,7 +176,7 @@ impl AggregateUDFImpl for TrainIsolationForest {
 
 /// Checks the types of the arguments and gives the features.
 fn check_types(arguments: &[FieldRef]) -> Result<ModelSignature> {
-    let [features, key, ..] = arguments else {
+    let [features, key, options @ ..] = arguments else {
         return plan_err!("{NAME}: expected 2 or 3 arguments, got {}", arguments.len());
     };
     let signature = features::signature(NAME, features::struct_fields(NAME, features)?)?;
@@ -189,6 +186,9 @@ fn check_types(arguments: &[FieldRef]) -> Result<ModelSignature> {
              the column that identifies a row",
             key.data_type()
         );
+    }
+    for options in options {
+        options::check_names(NAME, options, &OPTIONS)?;
     }
     Ok(signature)
 }
@@ -205,7 +205,7 @@ fn refuse_distinct(is_distinct: bool) -> Result<()> {
 fn parse_options(literal: Option<&ScalarValue>) -> Result<IsolationForestValidParams> {
     let mut params = IsolationForest::params();
     if let Some(literal) = literal {
-        let options = Options::new(NAME, literal, &OPTIONS)?;
+        let options = Options::new(NAME, literal);
         if let Some(trees) = options.integer("n_estimators")? {
             params = params.n_estimators(trees);
         }
@@ -237,105 +237,6 @@ fn literal(expr: &Arc<dyn PhysicalExpr>) -> Result<ScalarValue> {
 
 fn not_literal<T>(got: &impl Display) -> Result<T> {
     plan_err!("{NAME}: argument `options` must be a literal, the same for all rows, got {got}")
-}
-
-/// Keeps a sample of the rows and fits on it.
-#[derive(Debug)]
-struct IsolationForestAccumulator {
-    params: IsolationForestValidParams,
-    signature: ModelSignature,
-    sample: BottomK,
-}
-
-impl IsolationForestAccumulator {
-    fn new(params: IsolationForestValidParams, signature: ModelSignature) -> Result<Self> {
-        let mut context = vec![];
-        params.encode(&mut context);
-        signature.encode(&mut context);
-        let k = usize::try_from(params.sample_rows())
-            .map_err(|_| plan_datafusion_err!("{NAME}: the sample does not fit in memory"))?;
-        let sample = BottomK::new(k, signature.features().len(), params.seed(), context);
-        Ok(Self {
-            params,
-            signature,
-            sample,
-        })
-    }
-}
-
-impl Accumulator for IsolationForestAccumulator {
-    fn update_batch(&mut self, arguments: &[ArrayRef]) -> Result<()> {
-        let [rows, keys, ..] = arguments else {
-            return internal_err!("{NAME}: expected 2 arguments, got {}", arguments.len());
-        };
-        if keys.null_count() > 0 {
-            return exec_err!(
-                "{NAME}: argument `key` is NULL in {} rows; hint: filter them, \
-                 `FILTER (WHERE key IS NOT NULL)`, or number the rows",
-                keys.null_count()
-            );
-        }
-        self.sample.count(keys.len() as u64);
-        // Most rows of a long table end here: their hash is too large.
-        let keys = Keys::new(keys)?;
-        let candidates: UInt32Array = (0..rows.len() as u32)
-            .filter(|row| {
-                let hash = keys.with(*row as usize, |key| self.sample.hash(key));
-                self.sample.admits(hash)
-            })
-            .collect::<Vec<_>>()
-            .into();
-        if candidates.is_empty() {
-            return Ok(());
-        }
-        let kept = take(rows, &candidates, None)?;
-        let kept = features::struct_array(NAME, &kept)?;
-        let positions: Vec<usize> = (0..kept.num_columns()).collect();
-        let values = features::matrix(kept, &positions)?;
-        for (row, values) in candidates.values().iter().zip(values.rows()) {
-            keys.with(*row as usize, |key| {
-                self.sample.offer(key, values.iter().copied())
-            });
-        }
-        Ok(())
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let [states] = states else {
-            return internal_err!("{NAME}: expected 1 state column, got {}", states.len());
-        };
-        for state in states.as_binary::<i32>().iter().flatten() {
-            self.sample
-                .merge(state)
-                .map_err(|error| exec_datafusion_err!("{NAME}: {error}"))?;
-        }
-        Ok(())
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![ScalarValue::Binary(Some(self.sample.encode()))])
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let records = self.sample.records();
-        if records.is_empty() {
-            return Ok(ScalarValue::Binary(None));
-        }
-        let forest = self
-            .params
-            .fit(&DatasetBase::from(records))
-            .map_err(|error| exec_datafusion_err!("{NAME}: {error}"))?;
-        let model = Model {
-            signature: self.signature.clone(),
-            training_rows: self.sample.rows_seen(),
-            detector: Detector::IsolationForest(forest),
-        };
-        Ok(ScalarValue::Binary(Some(model.encode())))
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self) - size_of_val(&self.sample) + self.sample.size()
-    }
 }
 
 #[cfg(test)]

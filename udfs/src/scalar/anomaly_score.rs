@@ -47,9 +47,10 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     determinism: "The same model and row give the same bits on every machine.",
     cost: "`n_estimators` x height comparisons per row. A model is decoded once, not once per row \
            or batch.",
-    example: "SELECT round(anomaly_score(m.model, {x: 999}), 3) FROM (SELECT \
-              train_isolation_forest({x: value % 10}, value) AS model FROM generate_series(1, 1000)) AS m",
-    example_result: "0.8",
+    example: "SELECT round(anomaly_score(model, {bytes: 1000}), 2), round(anomaly_score(model, \
+              {bytes: 1000000000}), 2) FROM (SELECT train_isolation_forest({bytes: value * value * \
+              value}, value) AS model FROM generate_series(1, 1000))",
+    example_result: "0.43 0.7",
     source: "Liu, Ting, Zhou 2008, Isolation Forest, ICDM, equation 2",
     related: &["is_anomaly", "train_isolation_forest", "model_info"],
     since: "0.1.0",

@@ -28,9 +28,9 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     errors: "As `anomaly_score`.",
     determinism: "The same model and row give the same answer on every machine.",
     cost: "As `anomaly_score`.",
-    example: "SELECT is_anomaly(m.model, {x: 5}), is_anomaly(m.model, {x: 999}) FROM (SELECT \
-              train_isolation_forest({x: value % 10}, value, {contamination: 0.01}) AS model \
-              FROM generate_series(1, 1000)) AS m",
+    example: "SELECT is_anomaly(model, {bytes: 1000}), is_anomaly(model, {bytes: 1000000000}) FROM \
+              (SELECT train_isolation_forest({bytes: value * value * value}, value, \
+              {contamination: 0.01}) AS model FROM generate_series(1, 1000))",
     example_result: "false true",
     source: "scikit-learn IsolationForest.predict, with contamination as its percentile rule",
     related: &["anomaly_score", "train_isolation_forest", "model_info"],

@@ -30,14 +30,14 @@ pub(super) fn to_views(models: &ArrayRef) -> Result<BinaryViewArray> {
         .clone())
 }
 
-/// The bytes of a model as a key: hashed by their digest alone, compared in full, though not
-/// byte by byte where they are the same memory, as in a column that a join repeats.
+/// The bytes of a model as a key: hashed by their digest alone; compared in full, but for bytes
+/// that are the same memory, as in a column that a join repeats, or that differ in their digest.
 #[derive(Clone, Copy)]
 pub(super) struct ModelBytes<'a>(pub(super) &'a [u8]);
 
 impl PartialEq for ModelBytes<'_> {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self.0, other.0) || self.0 == other.0
+        std::ptr::eq(self.0, other.0) || (digest(self.0) == digest(other.0) && self.0 == other.0)
     }
 }
 
@@ -52,9 +52,14 @@ impl Hash for ModelBytes<'_> {
 /// Encoded bytes of the models that the cache holds at most.
 const CACHE_BYTES: usize = 64 << 20;
 
+struct Cached {
+    bytes: Arc<[u8]>,
+    model: Arc<Model>,
+}
+
 /// Decoded models, the last used first. A function sees one batch at a time and keeps nothing
 /// itself, so that plans can be copied and sent; decoding is what would be repeated.
-static CACHE: Mutex<VecDeque<(Arc<[u8]>, Arc<Model>)>> = Mutex::new(VecDeque::new());
+static CACHE: Mutex<VecDeque<Cached>> = Mutex::new(VecDeque::new());
 
 /// Decodes a model, or finds it decoded.
 pub(super) fn decode(function: &str, bytes: &[u8]) -> Result<Arc<Model>> {
@@ -62,12 +67,12 @@ pub(super) fn decode(function: &str, bytes: &[u8]) -> Result<Arc<Model>> {
     let cache = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     {
         let mut cache = cache();
-        let found = cache.iter().position(|(cached, _)| {
-            cached.len() == bytes.len() && digest(cached) == digest(bytes) && **cached == *bytes
-        });
-        if let Some(entry) = found.and_then(|at| cache.remove(at)) {
-            let model = Arc::clone(&entry.1);
-            cache.push_front(entry);
+        let found = cache
+            .iter()
+            .position(|cached| ModelBytes(&cached.bytes) == ModelBytes(bytes));
+        if let Some(cached) = found.and_then(|at| cache.remove(at)) {
+            let model = Arc::clone(&cached.model);
+            cache.push_front(cached);
             return Ok(model);
         }
     }
@@ -76,10 +81,13 @@ pub(super) fn decode(function: &str, bytes: &[u8]) -> Result<Arc<Model>> {
         .map(Arc::new)
         .map_err(|error| exec_datafusion_err!("{function}: argument `model`: {error}"))?;
     let mut cache = cache();
-    cache.push_front((Arc::from(bytes), Arc::clone(&model)));
+    cache.push_front(Cached {
+        bytes: Arc::from(bytes),
+        model: Arc::clone(&model),
+    });
     let mut size = 0;
-    cache.retain(|(bytes, _)| {
-        size += bytes.len();
+    cache.retain(|cached| {
+        size += cached.bytes.len();
         size <= CACHE_BYTES
     });
     Ok(model)

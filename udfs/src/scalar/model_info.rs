@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, Float64Array, Int64Array, ListArray, StringArray, StructArray, UInt64Array,
+    Array, ArrayRef, Float64Array, Int64Array, ListArray, StringArray, StructArray, UInt64Array,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
@@ -30,18 +30,17 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     returns: "STRUCT of `algorithm` VARCHAR, format `version` BIGINT, `features` (list of STRUCT \
               of `name` and `type`: `number` or `boolean`), `n_estimators` BIGINT, `max_samples` \
               BIGINT, `max_depth` BIGINT (the height limit in force), `contamination` DOUBLE \
-              (NULL where not given), `seed` BIGINT \
-              UNSIGNED, `training_rows` BIGINT (rows seen), \
-              `sample_rows` BIGINT (rows kept and fitted on), `threshold` DOUBLE, `digest` VARCHAR \
-              (XXH3-128 of the content, 32 hex digits: equal for equal models).",
+              (NULL where not given), `seed` BIGINT UNSIGNED, `training_rows` BIGINT (rows \
+              seen), `sample_rows` BIGINT (rows kept and fitted on), `threshold` DOUBLE, `digest` \
+              VARCHAR (XXH3-128 of the content, 32 hex digits: equal for equal models).",
     nulls: "A NULL model gives NULL.",
     empty: "No rows in, no rows out.",
     errors: "Bytes that are not a model, are damaged, or have another version.",
     determinism: "Depends on the model alone.",
     cost: "Decodes each model once.",
-    example: "SELECT model_info(m.model).algorithm, model_info(m.model).sample_rows FROM (SELECT \
-              train_isolation_forest({x: value % 10}, value, {n_estimators: 2}) AS model FROM \
-              generate_series(1, 1000)) AS m",
+    example: "SELECT model_info(model)['algorithm'], model_info(model)['sample_rows'] FROM (SELECT \
+              train_isolation_forest({bytes: value * value}, value, {n_estimators: 2}) AS model \
+              FROM generate_series(1, 1000))",
     example_result: "isolation_forest 512",
     source: "The model format of this crate",
     related: &["train_isolation_forest", "anomaly_score"],
@@ -130,54 +129,51 @@ fn feature_field() -> FieldRef {
     Arc::new(Field::new_list_field(feature, true))
 }
 
-/// A decoded model and its digest.
+/// A decoded model and its digest; None for NULL.
 type Described = Option<(Arc<Model>, Option<String>)>;
 
 fn describe(models: &[Described]) -> Result<StructArray> {
-    let integers = |get: fn(&IsolationForest) -> u64| -> ArrayRef {
-        let value = |(model, _): &(Arc<Model>, _)| i64::try_from(get(forest(model))).ok();
-        Arc::new(Int64Array::from_iter(
-            models.iter().map(|m| m.as_ref().and_then(value)),
-        ))
-    };
-    let floats = |get: fn(&IsolationForest) -> Option<f64>| -> ArrayRef {
-        let value = |(model, _): &(Arc<Model>, _)| get(forest(model));
-        Arc::new(Float64Array::from_iter(
-            models.iter().map(|m| m.as_ref().and_then(value)),
-        ))
-    };
-    let model = |model: &Described| model.as_ref().map(|(model, _)| Arc::clone(model));
-    let algorithms = models
-        .iter()
-        .map(|m| model(m).map(|model| model.detector.algorithm()));
-    let versions = models
-        .iter()
-        .map(|m| m.as_ref().map(|_| i64::from(FORMAT_VERSION)));
-    let seeds = models
-        .iter()
-        .map(|m| model(m).map(|model| forest(&model).hyperparams().seed()));
-    let training_rows = models
-        .iter()
-        .map(|m| model(m).and_then(|model| i64::try_from(model.training_rows).ok()));
     let digests = models
         .iter()
-        .map(|m| m.as_ref().and_then(|(_, digest)| digest.clone()));
+        .map(|model| model.as_ref().and_then(|(_, digest)| digest.as_ref()));
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter(algorithms)),
-        Arc::new(Int64Array::from_iter(versions)),
+        column::<_, StringArray>(models, |model| Some(model.detector.algorithm())),
+        column::<_, Int64Array>(models, |_| Some(i64::from(FORMAT_VERSION))),
         Arc::new(features(models)?),
-        integers(|forest| forest.hyperparams().n_estimators()),
-        integers(|forest| forest.hyperparams().max_samples()),
-        integers(IsolationForest::max_depth),
-        floats(|forest| forest.hyperparams().contamination()),
-        Arc::new(UInt64Array::from_iter(seeds)),
-        Arc::new(Int64Array::from_iter(training_rows)),
-        integers(IsolationForest::sample_rows),
-        floats(|forest| Some(forest.threshold())),
+        integers(models, |model| forest(model).hyperparams().n_estimators()),
+        integers(models, |model| forest(model).hyperparams().max_samples()),
+        integers(models, |model| forest(model).max_depth()),
+        column::<_, Float64Array>(models, |model| forest(model).hyperparams().contamination()),
+        column::<_, UInt64Array>(models, |model| Some(forest(model).hyperparams().seed())),
+        integers(models, |model| model.training_rows),
+        integers(models, |model| forest(model).sample_rows()),
+        column::<_, Float64Array>(models, |model| Some(model.detector.threshold())),
         Arc::new(StringArray::from_iter(digests)),
     ];
-    let valid = NullBuffer::from_iter(models.iter().map(Option::is_some));
-    Ok(StructArray::try_new(fields(), columns, Some(valid))?)
+    Ok(StructArray::try_new(
+        fields(),
+        columns,
+        Some(valid(models)),
+    )?)
+}
+
+/// One value per model, NULL for NULL.
+fn column<T, A>(models: &[Described], get: impl Fn(&Model) -> Option<T>) -> ArrayRef
+where
+    A: FromIterator<Option<T>> + Array + 'static,
+{
+    let values = models
+        .iter()
+        .map(|model| model.as_ref().and_then(|(model, _)| get(model)));
+    Arc::new(values.collect::<A>())
+}
+
+fn integers(models: &[Described], get: impl Fn(&Model) -> u64) -> ArrayRef {
+    column::<_, Int64Array>(models, |model| i64::try_from(get(model)).ok())
+}
+
+fn valid(models: &[Described]) -> NullBuffer {
+    models.iter().map(Option::is_some).collect()
 }
 
 fn forest(model: &Model) -> &IsolationForest {
@@ -186,27 +182,28 @@ fn forest(model: &Model) -> &IsolationForest {
 }
 
 fn features(models: &[Described]) -> Result<ListArray> {
-    let lists = || {
-        let features = |model: &Described| match model {
-            Some((model, _)) => model.signature.features().to_vec(),
-            None => vec![],
-        };
-        models.iter().map(features)
-    };
-    let names = StringArray::from_iter_values(lists().flatten().map(|feature| feature.name));
-    let kinds =
-        StringArray::from_iter_values(lists().flatten().map(|feature| feature.kind.as_str()));
     let field = feature_field();
     let DataType::Struct(parts) = field.data_type() else {
         return internal_err!("{NAME}: a feature is described by a struct");
     };
-    let items = StructArray::try_new(parts.clone(), vec![Arc::new(names), Arc::new(kinds)], None)?;
-    let offsets = OffsetBuffer::from_lengths(lists().map(|features| features.len()));
-    let valid = NullBuffer::from_iter(models.iter().map(Option::is_some));
+    let lists = || {
+        models.iter().map(|model| match model {
+            Some((model, _)) => model.signature.features(),
+            None => &[],
+        })
+    };
+    let names = lists().flatten().map(|feature| Some(&feature.name));
+    let kinds = lists().flatten().map(|feature| Some(feature.kind.as_str()));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter(names)),
+        Arc::new(StringArray::from_iter(kinds)),
+    ];
+    let items = Arc::new(StructArray::try_new(parts.clone(), columns, None)?);
+    let offsets = OffsetBuffer::from_lengths(lists().map(<[_]>::len));
     Ok(ListArray::try_new(
         field,
         offsets,
-        Arc::new(items),
-        Some(valid),
+        items,
+        Some(valid(models)),
     )?)
 }

@@ -1,11 +1,12 @@
 use datafusion::arrow::array::{
-    AsArray, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int8Array,
-    Int32Array, Int64Array, LargeStringArray, StringArray, StringViewArray, StructArray,
+    ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, Float64Array,
+    Int8Array, Int32Array, Int64Array, LargeStringArray, StringArray, StringViewArray, StructArray,
     UInt64Array,
 };
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::{Fields, Int32Type};
+use datafusion::arrow::datatypes::{Fields, Int32Type, Int64Type};
 use datafusion::datasource::MemTable;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -198,6 +199,78 @@ fn the_encoding_of_keys_and_features_does_not_matter() {
     }
 }
 
+/// Options are checked before anything runs.
+#[tokio::test]
+async fn wrong_options_fail_the_optimiser() {
+    let ctx = context(SessionConfig::new());
+    for (options, message) in [
+        (
+            "{seed: -1}",
+            "option `seed` must be an integer from 0, got -1 (Int64)",
+        ),
+        (
+            "{max_samples: 1}",
+            "option `max_samples` must be between 2 and 16777216, got 1",
+        ),
+        (
+            "{seed: value}",
+            "argument `options` must be a literal, the same for all rows",
+        ),
+    ] {
+        let query = format!(
+            "SELECT train_isolation_forest({{x: value}}, value, {options}) FROM generate_series(1, 9)"
+        );
+        let error = ctx
+            .sql(&query)
+            .await
+            .unwrap()
+            .into_optimized_plan()
+            .unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+/// Some engines do not fold literals before they run a plan.
+#[tokio::test]
+async fn options_are_read_without_an_optimiser() {
+    let state = SessionStateBuilder::new_from_existing(context(SessionConfig::new()).state())
+        .with_optimizer_rules(vec![])
+        .build();
+    #[allow(clippy::disallowed_methods)]
+    let ctx = SessionContext::new_with_state(state);
+    let query = |options: &str| {
+        format!("SELECT model_info(train_isolation_forest({{x: 1}}, 1, {options}))['n_estimators']")
+    };
+    let batches = ctx
+        .sql(&query("{n_estimators: 3}"))
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
+    assert_eq!(batches[0].column(0).as_primitive::<Int64Type>().value(0), 3);
+    let error = ctx
+        .sql(&query("{n_estimators: 0}"))
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("must be between 1 and 10000, got 0"),
+        "{error}"
+    );
+}
+
+fn context(config: SessionConfig) -> SessionContext {
+    #[allow(clippy::disallowed_methods)]
+    let ctx = SessionContext::new_with_config(config);
+    crate::register_all(&ctx);
+    ctx
+}
+
 /// The whole engine: the same rows in other batches, partitions and orders give the same model.
 #[tokio::test]
 async fn layout_does_not_change_the_model() {
@@ -224,9 +297,7 @@ async fn layout_does_not_change_the_model() {
             let config = SessionConfig::new()
                 .with_batch_size(batch_size)
                 .with_target_partitions(target_partitions);
-            #[allow(clippy::disallowed_methods)]
-            let ctx = SessionContext::new_with_config(config);
-            crate::register_all(&ctx);
+            let ctx = context(config);
             let batch = |rows: &[Row]| {
                 RecordBatch::try_from_iter_with_nullable([
                     ("features", features(rows), true),

@@ -73,7 +73,7 @@ fn draw(total: u32, count: u32, rng: &mut SplitMix64) -> Vec<u32> {
 }
 
 /// The quantile of a non-empty sample by linear interpolation, as numpy's `percentile`.
-fn quantile(mut values: Vec<f64>, q: f64) -> f64 {
+pub(super) fn quantile(mut values: Vec<f64>, q: f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let position = q * (values.len() - 1) as f64;
     let below = position as usize;

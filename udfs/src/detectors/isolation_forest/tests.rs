@@ -237,7 +237,15 @@ mod fit {
         assert!(scores[0] > 0.9 && scores[1] < 0.5, "{scores:?}");
     }
 
-    /// With 0 and 1 half each, the middle of numpy's percentile falls between two scores.
+    /// `numpy.percentile([4, 1, 3, 2], [0, 50, 90, 100])` is 1, 2.5, 3.7, 4.
+    #[test]
+    fn quantiles_are_those_of_numpy() {
+        let quantiles =
+            [0.0, 0.5, 0.9, 1.0].map(|q| super::super::fit::quantile(vec![4.0, 1.0, 3.0, 2.0], q));
+        assert_eq!(quantiles, [1.0, 2.5, 3.7, 4.0]);
+        assert_eq!(super::super::fit::quantile(vec![7.0], 0.9), 7.0);
+    }
+
     #[test]
     fn contamination_is_the_share_above_the_threshold() {
         for share in [0.01, 0.1, 0.5] {
