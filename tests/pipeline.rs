@@ -37,10 +37,19 @@ fn shipped_pipeline_finds_attacks() {
     let project = Project::shipped(100_000);
     project.ok(&["exec", "sql"]);
     let metric = |name: &str| -> f64 {
-        project.value(&format!("SELECT value FROM eval.metrics WHERE metric = '{name}'")).parse().expect("a number")
+        project
+            .value(&format!(
+                "SELECT value FROM eval.metrics WHERE metric = '{name}'"
+            ))
+            .parse()
+            .expect("a number")
     };
     assert!(metric("roc_auc") > 0.85, "{}", metric("roc_auc"));
-    assert!(metric("average_precision") > 0.1, "{}", metric("average_precision"));
+    assert!(
+        metric("average_precision") > 0.1,
+        "{}",
+        metric("average_precision")
+    );
     assert_eq!(project.value("SELECT count(*) FROM eval.scores"), "100000");
 }
 
@@ -58,7 +67,8 @@ fn fingerprints_of(files: usize, arguments: &[&str]) -> Vec<String> {
     }
     project.ok(&["exec", "make"]);
     project.ok(&[&["exec", "sql", "--source", "events=flows"], arguments].concat());
-    let model = project.value("SELECT encode(digest(model, 'sha256'), 'hex') FROM models.isolation_forest");
+    let model =
+        project.value("SELECT encode(digest(model, 'sha256'), 'hex') FROM models.isolation_forest");
     [project.fingerprints(), vec![model]].concat()
 }
 
@@ -72,7 +82,11 @@ fn same_bytes_whatever_the_partitions_batches_and_files() {
         (50, &["--partitions", "1", "--batch-size", "7"]),
         (3, &["--partitions", "2", "--batch-size", "8192"]),
     ] {
-        assert_eq!(fingerprints_of(files, arguments), expected, "{files} files, {arguments:?}");
+        assert_eq!(
+            fingerprints_of(files, arguments),
+            expected,
+            "{files} files, {arguments:?}"
+        );
     }
     settings().bind(|| insta::assert_snapshot!("golden_fingerprints", expected.join("\n")));
 }
@@ -93,9 +107,18 @@ fn compressed_csv_and_json_are_read_directly() {
         project.file("make/1.sql", format!("COPY (SELECT event_id, src_ip, bytes, duration FROM synthetic_flows(3000, 1)) TO '{}' STORED AS {format} {options};\n", file.display()));
         project.ok(&["exec", "make"]);
         project.file("sql/1_ingestion/1.sql", "CREATE OR REPLACE TABLE raw.flows AS SELECT event_id, src_ip, bytes, duration FROM landing.flows;\n");
-        project.ok(&["exec", "sql", "--source", &format!("flows={}", file.display())]);
+        project.ok(&[
+            "exec",
+            "sql",
+            "--source",
+            &format!("flows={}", file.display()),
+        ]);
         let fingerprint = project.fingerprints();
-        assert_eq!(&fingerprint, expected.get_or_insert(fingerprint.clone()), "{ending}");
+        assert_eq!(
+            &fingerprint,
+            expected.get_or_insert(fingerprint.clone()),
+            "{ending}"
+        );
     }
 }
 
@@ -107,9 +130,15 @@ fn reader_options_of_a_source() {
         "sql/pipeline.toml",
         "warehouse = \"../warehouse\"\n[sources.flows]\nformat = \"csv\"\nlocation = \"../flows.txt\"\ndelimiter = \";\"\ncomment = \"#\"\nnull = \"^-$\"\nnames = [\"id\", \"port\", \"bytes\"]\ntypes = { port = \"VARCHAR\", bytes = \"DOUBLE\" }\n",
     );
-    project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.flows AS SELECT * FROM landing.flows;\n");
+    project.file(
+        "sql/1.sql",
+        "CREATE OR REPLACE TABLE raw.flows AS SELECT * FROM landing.flows;\n",
+    );
     project.ok(&["exec", "sql"]);
-    assert_eq!(project.rows("SELECT * FROM raw.flows ORDER BY id"), ["1,0x0303,", "2,80,7.5", "3,,1.0"]);
+    assert_eq!(
+        project.rows("SELECT * FROM raw.flows ORDER BY id"),
+        ["1,0x0303,", "2,80,7.5", "3,,1.0"]
+    );
 }
 
 #[test]
@@ -124,17 +153,28 @@ fn only_what_changed_runs_and_says_why() {
     project.ok(&["exec", "sql"]);
     assert!(all_reused(&project));
 
-    let features = std::fs::read_to_string(project.path("sql/2_transformation/3_features.sql")).expect("the view");
-    project.file("sql/2_transformation/3_features.sql", format!("-- only a comment\n{features}"));
+    let features = std::fs::read_to_string(project.path("sql/2_transformation/3_features.sql"))
+        .expect("the view");
+    project.file(
+        "sql/2_transformation/3_features.sql",
+        format!("-- only a comment\n{features}"),
+    );
     project.ok(&["exec", "sql"]);
     assert!(all_reused(&project), "comments and blanks do not matter");
 
-    project.file("sql/2_transformation/3_features.sql", features.replace("ln(1.0 + f.packets)", "ln(2.0 + f.packets)"));
+    project.file(
+        "sql/2_transformation/3_features.sql",
+        features.replace("ln(1.0 + f.packets)", "ln(2.0 + f.packets)"),
+    );
     project.ok(&["exec", "sql"]);
     settings().bind(|| insta::assert_snapshot!("why_sql", steps(&project).join("\n")));
 
-    let config = std::fs::read_to_string(project.path("sql/pipeline.toml")).expect("the configuration");
-    project.file("sql/pipeline.toml", config.replace("synthetic_flows(2000, 42)", "synthetic_flows(2000, 43)"));
+    let config =
+        std::fs::read_to_string(project.path("sql/pipeline.toml")).expect("the configuration");
+    project.file(
+        "sql/pipeline.toml",
+        config.replace("synthetic_flows(2000, 42)", "synthetic_flows(2000, 43)"),
+    );
     project.ok(&["exec", "sql"]);
     settings().bind(|| insta::assert_snapshot!("why_input", steps(&project).join("\n")));
 
@@ -145,7 +185,10 @@ fn only_what_changed_runs_and_says_why() {
 #[test]
 fn a_changed_file_is_read_again() {
     let project = Project::new();
-    project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.flows AS SELECT * FROM landing.flows;\n");
+    project.file(
+        "sql/1.sql",
+        "CREATE OR REPLACE TABLE raw.flows AS SELECT * FROM landing.flows;\n",
+    );
     project.file("flows.csv", "id\n1\n");
     let exec = ["exec", "sql", "--source", "flows=flows.csv"];
     project.ok(&exec);
@@ -153,10 +196,16 @@ fn a_changed_file_is_read_again() {
     assert!(all_reused(&project));
     project.file("flows.csv", "id\n1\n2\n");
     project.ok(&exec);
-    assert_eq!(steps(&project), ["raw.flows: ran (input landing.flows changed)"]);
+    assert_eq!(
+        steps(&project),
+        ["raw.flows: ran (input landing.flows changed)"]
+    );
     assert_eq!(project.value("SELECT count(*) FROM raw.flows"), "2");
     let lineage = project.rows("SELECT relation, kind, size FROM audit.lineage ORDER BY size");
-    assert_eq!(lineage, ["landing.flows,object,5", "landing.flows,object,7"]);
+    assert_eq!(
+        lineage,
+        ["landing.flows,object,5", "landing.flows,object,7"]
+    );
 }
 
 #[test]
@@ -167,21 +216,31 @@ fn results_that_nobody_can_repeat_are_not_reused() {
     project.ok(&["exec", "sql"]);
     assert_eq!(
         steps(&project),
-        ["raw.t: ran (random() gives another result each time)", "raw.u: ran (the content of audit.runs is not versioned)"]
+        [
+            "raw.t: ran (random() gives another result each time)",
+            "raw.u: ran (the content of audit.runs is not versioned)"
+        ]
     );
 }
 
 #[test]
 fn a_failed_run_resumes_after_its_last_finished_step() {
     let project = Project::shipped(2000);
-    let alerts = std::fs::read_to_string(project.path("sql/4_evaluation/3_alerts.sql")).expect("the script");
-    project.file("sql/4_evaluation/3_alerts.sql", "ASSERT false AS 'not today';\n");
+    let alerts =
+        std::fs::read_to_string(project.path("sql/4_evaluation/3_alerts.sql")).expect("the script");
+    project.file(
+        "sql/4_evaluation/3_alerts.sql",
+        "ASSERT false AS 'not today';\n",
+    );
     assert_eq!(project.run(&["exec", "sql"]).code, 1);
     assert!(project.fingerprints().is_empty(), "nothing is visible");
 
     project.file("sql/4_evaluation/3_alerts.sql", alerts);
     project.ok(&["exec", "sql"]);
-    let ran: Vec<_> = steps(&project).into_iter().filter(|step| !step.contains(": reused")).collect();
+    let ran: Vec<_> = steps(&project)
+        .into_iter()
+        .filter(|step| !step.contains(": reused"))
+        .collect();
     assert_eq!(ran, ["eval.alerts: ran (first version)"]);
     assert_eq!(project.fingerprints().len(), 8);
 }
@@ -194,7 +253,10 @@ fn a_version_whose_file_is_gone_is_made_again() {
     let lost = project.value("SELECT f.path FROM audit.files f JOIN audit.current c ON f.version = c.version WHERE c.relation = 'silver.flows' LIMIT 1");
     std::fs::remove_file(project.path("warehouse").join(lost)).expect("a file to lose");
     project.ok(&["exec", "sql"]);
-    let ran: Vec<_> = steps(&project).into_iter().filter(|step| !step.contains(": reused")).collect();
+    let ran: Vec<_> = steps(&project)
+        .into_iter()
+        .filter(|step| !step.contains(": reused"))
+        .collect();
     assert_eq!(ran, ["silver.flows: ran (its earlier result is gone)"]);
     assert_eq!(project.fingerprints(), before);
 }
@@ -204,19 +266,51 @@ fn phases_and_selections_run_alone() {
     let project = Project::shipped(2000);
     let training = project.run(&["exec", "sql/3_training"]);
     assert_eq!(training.code, 2, "there is nothing to train on yet");
-    assert!(training.stderr.contains("silver.features"), "{}", training.stderr);
+    assert!(
+        training.stderr.contains("silver.features"),
+        "{}",
+        training.stderr
+    );
 
     project.ok(&["exec", "sql", "--until", "transformation"]);
     project.ok(&["exec", "sql/3_training"]);
-    assert_eq!(steps(&project), ["models.isolation_forest: ran (first version)"]);
+    assert_eq!(
+        steps(&project),
+        ["models.isolation_forest: ran (first version)"]
+    );
     project.ok(&["exec", "sql/4_evaluation/1_scores.sql"]);
     assert_eq!(steps(&project), ["eval.scores: ran (first version)"]);
     project.ok(&["exec", "sql", "--from", "4_evaluation/2_metrics"]);
-    assert_eq!(steps(&project), ["eval.metrics: ran (first version)", "eval.alerts: ran (first version)"]);
-    project.ok(&["exec", "sql", "--select", "silver.flows", "--select", "training", "--force"]);
-    assert_eq!(steps(&project), ["silver.flows: ran (--force)", "models.isolation_forest: ran (--force)"]);
+    assert_eq!(
+        steps(&project),
+        [
+            "eval.metrics: ran (first version)",
+            "eval.alerts: ran (first version)"
+        ]
+    );
+    project.ok(&[
+        "exec",
+        "sql",
+        "--select",
+        "silver.flows",
+        "--select",
+        "training",
+        "--force",
+    ]);
+    assert_eq!(
+        steps(&project),
+        [
+            "silver.flows: ran (--force)",
+            "models.isolation_forest: ran (--force)"
+        ]
+    );
     let typo = project.run(&["exec", "sql", "--from", "trainig"]);
-    assert_eq!((typo.code, typo.stderr.contains("did you mean `training`?")), (2, true), "{}", typo.stderr);
+    assert_eq!(
+        (typo.code, typo.stderr.contains("did you mean `training`?")),
+        (2, true),
+        "{}",
+        typo.stderr
+    );
 }
 
 #[test]
@@ -233,25 +327,65 @@ fn a_dry_run_says_what_would_run_and_writes_nothing() {
 fn where_a_model_comes_from_is_one_select() {
     let project = Project::shipped(2000);
     project.ok(&["exec", "sql"]);
-    let text = project.ok(&["sql", "SELECT * FROM audit.model_provenance", "--format", "json"]);
-    for part in ["synthetic_flows(2000, 42)", "roc_auc=", "trees=100", "raw.events", "models.isolation_forest", "train_isolation_forest("] {
+    let text = project.ok(&[
+        "sql",
+        "SELECT * FROM audit.model_provenance",
+        "--format",
+        "json",
+    ]);
+    for part in [
+        "synthetic_flows(2000, 42)",
+        "roc_auc=",
+        "trees=100",
+        "raw.events",
+        "models.isolation_forest",
+        "train_isolation_forest(",
+    ] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
-    for (view, rows) in [("ingestion_events", "3"), ("transformation_events", "4"), ("training_events", "1"), ("evaluation_events", "5")] {
-        assert_eq!(project.value(&format!("SELECT count(*) FROM audit.{view}")), rows, "{view}");
+    for (view, rows) in [
+        ("ingestion_events", "3"),
+        ("transformation_events", "4"),
+        ("training_events", "1"),
+        ("evaluation_events", "5"),
+    ] {
+        assert_eq!(
+            project.value(&format!("SELECT count(*) FROM audit.{view}")),
+            rows,
+            "{view}"
+        );
     }
-    let metrics = project.rows("SELECT DISTINCT metric FROM audit.metrics WHERE model IS NOT NULL ORDER BY 1");
-    assert_eq!(metrics, ["average_precision", "f1_score", "precision", "recall", "roc_auc"]);
+    let metrics = project
+        .rows("SELECT DISTINCT metric FROM audit.metrics WHERE model IS NOT NULL ORDER BY 1");
+    assert_eq!(
+        metrics,
+        [
+            "average_precision",
+            "f1_score",
+            "precision",
+            "recall",
+            "roc_auc"
+        ]
+    );
 }
 
 #[test]
 fn insert_keeps_the_earlier_files() {
     let project = Project::new();
-    project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a, 'x' AS b;\n");
+    project.file(
+        "sql/1.sql",
+        "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a, 'x' AS b;\n",
+    );
     project.ok(&["exec", "sql"]);
-    project.file("sql/1.sql", "INSERT INTO raw.t (a, b) VALUES (2, 'y');\nINSERT INTO raw.t SELECT 3, 'z';\n");
+    project.file(
+        "sql/1.sql",
+        "INSERT INTO raw.t (a, b) VALUES (2, 'y');\nINSERT INTO raw.t SELECT 3, 'z';\n",
+    );
     project.ok(&["exec", "sql"]);
-    assert_eq!(project.rows("SELECT * FROM raw.t ORDER BY a"), ["1,x", "2,y", "3,z"]);
+    assert_eq!(
+        project.rows("SELECT * FROM raw.t ORDER BY a"),
+        ["1,x", "2,y", "3,z"]
+    );
     let files = project.rows("SELECT count(*) FROM audit.files GROUP BY version ORDER BY 1");
     assert_eq!(files, ["1", "2", "3"]);
     // The same rows at once have the same fingerprint.
@@ -265,20 +399,40 @@ fn insert_keeps_the_earlier_files() {
 fn views_are_stored_and_see_new_tables() {
     let project = Project::new();
     project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a;\nCREATE OR REPLACE VIEW silver.v AS SELECT a + $plus AS b FROM raw.t;\n");
-    project.file("sql/pipeline.toml", "warehouse = \"../warehouse\"\n[params]\nplus = 10\n");
+    project.file(
+        "sql/pipeline.toml",
+        "warehouse = \"../warehouse\"\n[params]\nplus = 10\n",
+    );
     project.ok(&["exec", "sql"]);
     assert_eq!(project.value("SELECT b FROM silver.v"), "11");
-    project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 2 AS a;\n");
+    project.file(
+        "sql/1.sql",
+        "CREATE OR REPLACE TABLE raw.t AS SELECT 2 AS a;\n",
+    );
     project.ok(&["exec", "sql"]);
     assert_eq!(project.value("SELECT b FROM silver.v"), "12");
 
-    project.file("sql/1.sql", "CREATE OR REPLACE VIEW silver.v AS SELECT * FROM silver.v;\n");
+    project.file(
+        "sql/1.sql",
+        "CREATE OR REPLACE VIEW silver.v AS SELECT * FROM silver.v;\n",
+    );
     let run = project.run(&["exec", "sql"]);
-    assert_eq!((run.code, run.stderr.contains("would read itself")), (2, true), "{}", run.stderr);
-    project.file("sql/1.sql", "DROP VIEW silver.v;\nDROP TABLE IF EXISTS raw.nothing;\n");
+    assert_eq!(
+        (run.code, run.stderr.contains("would read itself")),
+        (2, true),
+        "{}",
+        run.stderr
+    );
+    project.file(
+        "sql/1.sql",
+        "DROP VIEW silver.v;\nDROP TABLE IF EXISTS raw.nothing;\n",
+    );
     project.ok(&["exec", "sql"]);
     assert_eq!(project.fingerprints().len(), 1);
-    assert_eq!(project.value("SELECT count(*) FROM audit.publications WHERE version IS NULL"), "1");
+    assert_eq!(
+        project.value("SELECT count(*) FROM audit.publications WHERE version IS NULL"),
+        "1"
+    );
 }
 
 #[test]
@@ -287,17 +441,37 @@ fn relations_change_their_kind_only_by_drop() {
     project.file("sql/1.sql", "CREATE TABLE raw.t AS SELECT 1 AS a;\n");
     project.ok(&["exec", "sql"]);
     for (sql, message) in [
-        ("CREATE TABLE raw.t AS SELECT 2 AS a;\n", "raw.t exists already"),
-        ("CREATE OR REPLACE VIEW raw.t AS SELECT 2 AS a;\n", "raw.t exists already as a table"),
+        (
+            "CREATE TABLE raw.t AS SELECT 2 AS a;\n",
+            "raw.t exists already",
+        ),
+        (
+            "CREATE OR REPLACE VIEW raw.t AS SELECT 2 AS a;\n",
+            "raw.t exists already as a table",
+        ),
         ("DROP VIEW raw.t;\n", "raw.t is a table, not a view"),
-        ("CREATE OR REPLACE TABLE raw.u AS SELECT 1 AS a, 2 AS a;\n", "a"),
-        ("CREATE OR REPLACE TABLE raw.\"Not A Name\" AS SELECT 1 AS a;\n", "is not a name for a relation"),
+        (
+            "CREATE OR REPLACE TABLE raw.u AS SELECT 1 AS a, 2 AS a;\n",
+            "a",
+        ),
+        (
+            "CREATE OR REPLACE TABLE raw.\"Not A Name\" AS SELECT 1 AS a;\n",
+            "is not a name for a relation",
+        ),
     ] {
         project.file("sql/1.sql", sql);
         let run = project.run(&["exec", "sql"]);
-        assert_eq!((run.code, run.stderr.contains(message)), (2, true), "{sql}{}", run.stderr);
+        assert_eq!(
+            (run.code, run.stderr.contains(message)),
+            (2, true),
+            "{sql}{}",
+            run.stderr
+        );
     }
-    project.file("sql/1.sql", "CREATE TABLE IF NOT EXISTS raw.t AS SELECT 2 AS a;\n");
+    project.file(
+        "sql/1.sql",
+        "CREATE TABLE IF NOT EXISTS raw.t AS SELECT 2 AS a;\n",
+    );
     project.ok(&["exec", "sql"]);
     assert_eq!(project.value("SELECT a FROM raw.t"), "1");
 }
@@ -317,10 +491,22 @@ fn external_tables_settings_and_selects_are_steps() {
     );
     let text = project.ok(&["exec", "sql"]);
     assert!(text.contains("| 30    |"), "{text}");
-    assert_eq!(std::fs::read_to_string(project.path("copied.csv")).expect("the copy"), "id,bytes\n1,10\n2,20\n");
+    assert_eq!(
+        std::fs::read_to_string(project.path("copied.csv")).expect("the copy"),
+        "id,bytes\n1,10\n2,20\n"
+    );
     project.ok(&["exec", "sql"]);
     let states = project.rows("SELECT kind, state FROM audit.steps WHERE run = (SELECT max(id) FROM audit.runs) ORDER BY ordinal");
-    assert_eq!(states, ["other,ran", "other,ran", "table,reused", "select,ran", "other,ran"]);
+    assert_eq!(
+        states,
+        [
+            "other,ran",
+            "other,ran",
+            "table,reused",
+            "select,ran",
+            "other,ran"
+        ]
+    );
 }
 
 #[test]
@@ -337,17 +523,39 @@ fn models_by_group_score_by_join() {
          ASSERT (SELECT count(*) FROM eval.by_protocol WHERE score IS NULL) = 0 AS 'every flow has a score';\n",
     );
     project.ok(&["exec", "sql"]);
-    assert_eq!(project.value("SELECT count(*) FROM eval.by_protocol"), "5000");
+    assert_eq!(
+        project.value("SELECT count(*) FROM eval.by_protocol"),
+        "5000"
+    );
 }
 
 #[test]
 fn postgres_keeps_the_same_records() {
-    let url = std::env::var("PIPELINE_TEST_POSTGRES").expect("PIPELINE_TEST_POSTGRES is not set: run tests/run, which starts a server");
+    let url = std::env::var("PIPELINE_TEST_POSTGRES")
+        .expect("PIPELINE_TEST_POSTGRES is not set: run tests/run, which starts a server");
     let project = Project::shipped(2000);
     let schema = format!("e2e_{}", std::process::id());
     let psql = |sql: &str| {
-        let output = std::process::Command::new("psql").args(["-v", "ON_ERROR_STOP=1", "-X", "-q", "-t", "-A", "-d", &url, "-c", sql]).output().expect("psql");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = std::process::Command::new("psql")
+            .args([
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-X",
+                "-q",
+                "-t",
+                "-A",
+                "-d",
+                &url,
+                "-c",
+                sql,
+            ])
+            .output()
+            .expect("psql");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
     psql(&format!("CREATE SCHEMA {schema}"));
@@ -360,8 +568,18 @@ fn postgres_keeps_the_same_records() {
     assert_eq!(count("steps WHERE state = 'reused'"), "13");
     assert_eq!(count("current"), "8");
     assert_eq!(count("model_provenance"), "1");
-    assert_eq!(psql(&format!("SELECT count(*) FROM {schema}.runs WHERE command LIKE '%@%' OR configuration LIKE '%password%'")), "0");
-    let seen = project.ok(&["sql", "SELECT count(*) AS n FROM eval.scores", "--audit", &audit]);
+    assert_eq!(
+        psql(&format!(
+            "SELECT count(*) FROM {schema}.runs WHERE command LIKE '%@%' OR configuration LIKE '%password%'"
+        )),
+        "0"
+    );
+    let seen = project.ok(&[
+        "sql",
+        "SELECT count(*) AS n FROM eval.scores",
+        "--audit",
+        &audit,
+    ]);
     assert!(seen.contains("2000"), "{seen}");
     psql(&format!("DROP SCHEMA {schema} CASCADE"));
 }

@@ -1,6 +1,7 @@
 //! A relation's schema as JSON: readable by people, and enough to plan without opening a file.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
@@ -8,76 +9,71 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+/// A column, or a field of one. Nested types name their kind and list their fields; all others
+/// are in Arrow's text form.
 #[derive(Serialize, Deserialize)]
 struct Column {
     name: String,
     #[serde(rename = "type")]
     data_type: String,
     nullable: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<Column>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     metadata: BTreeMap<String, String>,
 }
 
-/// The schema that a version gets: that of the plan, without metadata inside nested types, which
-/// the text form of a type does not carry.
-pub(crate) fn stored_schema(schema: &Schema) -> SchemaRef {
-    let fields: Fields = schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let stored = plain(field.data_type());
-            field.as_ref().clone().with_data_type(stored)
-        })
-        .collect();
-    Schema::new(fields).into()
-}
-
-fn plain(data_type: &DataType) -> DataType {
-    let bare = |field: &FieldRef| -> FieldRef {
-        Field::new(field.name(), plain(field.data_type()), field.is_nullable()).into()
-    };
-    match data_type {
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(bare).collect()),
-        DataType::List(field) => DataType::List(bare(field)),
-        DataType::LargeList(field) => DataType::LargeList(bare(field)),
-        DataType::FixedSizeList(field, size) => DataType::FixedSizeList(bare(field), *size),
-        DataType::Map(field, sorted) => DataType::Map(bare(field), *sorted),
-        other => other.clone(),
-    }
-}
-
 pub(crate) fn to_json(schema: &Schema) -> String {
-    let columns: Vec<_> = schema
-        .fields()
-        .iter()
-        .map(|field| Column {
-            name: field.name().clone(),
-            data_type: field.data_type().to_string(),
-            nullable: field.is_nullable(),
-            metadata: field.metadata().clone().into_iter().collect(),
-        })
-        .collect();
+    let columns: Vec<_> = schema.fields().iter().map(column).collect();
     serde_json::json!(columns).to_string()
 }
 
 pub(crate) fn from_json(text: &str) -> Result<SchemaRef> {
-    let columns: Vec<Column> = serde_json::from_str(text)
-        .map_err(|error| Error::internal("a stored schema is not readable").with_source(error))?;
+    let unreadable = || Error::internal("a stored schema is not readable");
+    let columns: Vec<Column> =
+        serde_json::from_str(text).map_err(|error| unreadable().with_source(error))?;
     let fields = columns
         .into_iter()
-        .map(|column| {
-            let data_type: DataType = column.data_type.parse().map_err(|error: ArrowError| {
-                Error::internal(format!(
-                    "a stored type is not readable: {}",
-                    column.data_type
-                ))
-                .with_source(error)
-            })?;
-            Ok(Field::new(column.name, data_type, column.nullable)
-                .with_metadata(column.metadata.into_iter().collect()))
-        })
-        .collect::<Result<Fields>>()?;
-    Ok(Schema::new(fields).into())
+        .map(field)
+        .collect::<Result<Fields, ArrowError>>();
+    let fields = fields.map_err(|error| unreadable().with_source(error))?;
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+fn column(field: &FieldRef) -> Column {
+    let (data_type, fields) = match field.data_type() {
+        DataType::Struct(fields) => ("Struct".into(), fields.iter().map(column).collect()),
+        DataType::List(item) => ("List".into(), vec![column(item)]),
+        DataType::LargeList(item) => ("LargeList".into(), vec![column(item)]),
+        DataType::Map(entries, _) => ("Map".into(), vec![column(entries)]),
+        other => (other.to_string(), vec![]),
+    };
+    Column {
+        name: field.name().clone(),
+        data_type,
+        nullable: field.is_nullable(),
+        fields,
+        metadata: field.metadata().clone().into_iter().collect(),
+    }
+}
+
+fn field(column: Column) -> Result<FieldRef, ArrowError> {
+    let mut fields = column
+        .fields
+        .into_iter()
+        .map(field)
+        .collect::<Result<Vec<_>, _>>()?;
+    let data_type = match (column.data_type.as_str(), fields.pop()) {
+        ("Struct", last) => DataType::Struct(fields.into_iter().chain(last).collect()),
+        ("List", Some(item)) => DataType::List(item),
+        ("LargeList", Some(item)) => DataType::LargeList(item),
+        ("Map", Some(entries)) => DataType::Map(entries, false),
+        (text, _) => text.parse()?,
+    };
+    let field = Field::new(column.name, data_type, column.nullable);
+    Ok(Arc::new(
+        field.with_metadata(column.metadata.into_iter().collect()),
+    ))
 }
 
 #[cfg(test)]
@@ -88,11 +84,14 @@ mod tests {
 
     #[test]
     fn every_type_a_pipeline_stores_survives_the_text_form() {
+        let note = |text: &str| [("k".to_owned(), text.to_owned())].into();
         let inner = Fields::from(vec![
-            Field::new("a \"quoted\" name", DataType::Float64, true),
+            Field::new("a \"quoted\" name", DataType::Float64, true).with_metadata(note("v,\"w\"")),
             Field::new("b", DataType::Utf8View, false),
         ]);
+        let item = Field::new_list_field(DataType::Struct(inner.clone()), true);
         let types = [
+            DataType::Null,
             DataType::Boolean,
             DataType::Int8,
             DataType::UInt64,
@@ -103,21 +102,20 @@ mod tests {
             DataType::LargeUtf8,
             DataType::Binary,
             DataType::BinaryView,
+            DataType::FixedSizeBinary(16),
             DataType::Date32,
             DataType::Timestamp(TimeUnit::Microsecond, None),
             DataType::Timestamp(TimeUnit::Nanosecond, Some("+00:00".into())),
             DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into()),
-            DataType::Struct(inner.clone()),
-            DataType::List(Field::new_list_field(DataType::Struct(inner), true).into()),
+            DataType::Struct(Fields::empty()),
+            DataType::Struct(inner),
+            DataType::List(Arc::new(item.clone())),
+            DataType::LargeList(Arc::new(item)),
         ];
-        let fields: Fields = types
-            .into_iter()
-            .enumerate()
-            .map(|(i, data_type)| Field::new(format!("c{i}"), data_type, i % 2 == 0))
-            .collect();
-        let mut fields: Vec<Field> = fields.iter().map(|f| f.as_ref().clone()).collect();
-        fields[0].set_metadata([("k".to_owned(), "v,\"w\"".to_owned())].into());
-        let schema = stored_schema(&Schema::new(fields));
+        let fields = types.into_iter().enumerate().map(|(i, data_type)| {
+            Field::new(format!("c{i}"), data_type, i % 2 == 0).with_metadata(note("x"))
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         assert_eq!(from_json(&to_json(&schema)).unwrap(), schema);
     }
 }

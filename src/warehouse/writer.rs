@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
@@ -20,7 +19,6 @@ use futures::StreamExt;
 use futures::future::join_all;
 
 use super::fingerprint::{Fingerprint, RowSum};
-use super::schema::stored_schema;
 use super::store::Store;
 use crate::audit::{FileRecord, VersionId};
 
@@ -75,7 +73,7 @@ pub async fn write_table(
     continues: Option<Fingerprint>,
     progress: Arc<Progress>,
 ) -> DataFusionResult<WrittenVersion> {
-    let schema = stored_schema(&plan.schema());
+    let schema = plan.schema();
     let tasks = execute_stream_partitioned(plan, context)?
         .into_iter()
         .enumerate()
@@ -165,7 +163,9 @@ async fn copy(
         rows: 0,
     };
     while let Some(batch) = stream.next().await {
-        let batch = with_schema(batch?, &schema)?;
+        let batch = batch?;
+        // Operators may leave out metadata that the plan has.
+        let batch = RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?;
         if batch.num_rows() == 0 {
             continue;
         }
@@ -197,20 +197,4 @@ fn properties() -> DataFusionResult<WriterProperties> {
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .build())
-}
-
-/// The same columns under the stored schema, which may lack metadata inside nested types.
-fn with_schema(batch: RecordBatch, schema: &SchemaRef) -> DataFusionResult<RecordBatch> {
-    let columns = batch
-        .columns()
-        .iter()
-        .zip(schema.fields())
-        .map(
-            |(column, field)| match column.data_type() == field.data_type() {
-                true => Ok(Arc::clone(column)),
-                false => cast(column, field.data_type()),
-            },
-        )
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }

@@ -31,6 +31,9 @@ use crate::doc::{Argument, FunctionDoc, Kind};
 use crate::features;
 
 const NAME: &str = "train_isolation_forest";
+/// A view: where the planner turns a model that a query uses twice into a column, every row
+/// refers to one copy.
+const MODEL_TYPE: DataType = DataType::BinaryView;
 const OPTIONS: [&str; 5] = [
     "n_estimators",
     "max_samples",
@@ -124,14 +127,14 @@ impl AggregateUDFImpl for TrainIsolationForest {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Binary)
+        Ok(MODEL_TYPE)
     }
 
     fn return_field(&self, arguments: &[FieldRef]) -> Result<FieldRef> {
         let signature = check_types(arguments)?;
         let metadata = [(features::METADATA_KEY.to_owned(), signature.to_string())];
         Ok(Arc::new(
-            Field::new(NAME, DataType::Binary, true).with_metadata(metadata.into()),
+            Field::new(NAME, MODEL_TYPE, true).with_metadata(metadata.into()),
         ))
     }
 

@@ -96,7 +96,7 @@ impl Accumulator for IsolationForestAccumulator {
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let records = self.sample.records();
         if records.is_empty() {
-            return Ok(ScalarValue::Binary(None));
+            return Ok(ScalarValue::BinaryView(None));
         }
         let forest = self
             .params
@@ -107,7 +107,7 @@ impl Accumulator for IsolationForestAccumulator {
             training_rows: self.sample.rows_seen(),
             detector: Detector::IsolationForest(forest),
         };
-        Ok(ScalarValue::Binary(Some(model.encode())))
+        Ok(ScalarValue::BinaryView(Some(model.encode())))
     }
 
     fn size(&self) -> usize {

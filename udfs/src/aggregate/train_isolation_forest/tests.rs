@@ -88,11 +88,14 @@ proptest! {
 
 #[test]
 fn no_rows_give_null() {
-    assert_eq!(accumulator().evaluate().unwrap(), ScalarValue::Binary(None));
+    assert_eq!(
+        accumulator().evaluate().unwrap(),
+        ScalarValue::BinaryView(None)
+    );
     let none: ArrayRef = Arc::new(BinaryArray::from(vec![None::<&[u8]>]));
     let mut merged = accumulator();
     merged.merge_batch(&[none]).unwrap();
-    assert_eq!(merged.evaluate().unwrap(), ScalarValue::Binary(None));
+    assert_eq!(merged.evaluate().unwrap(), ScalarValue::BinaryView(None));
 }
 
 #[test]
