@@ -120,7 +120,7 @@ fn syntax_error() {
     let project = published();
     project.file(
         "sql/2_transformation/1_flows.sql",
-        "-- fine so far\nCREATE OR REPLACE TABLE silver.flows AS\nSELECT a FROM raw.events WHERE WHERE;\n",
+        "-- fine so far\nCREATE OR REPLACE TABLE silver.flows AS\nSELECT a FROM raw.events WHERE );\n",
     );
     fails(&project, "syntax_error", 2, &["exec", "sql"]);
 }

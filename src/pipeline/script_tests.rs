@@ -46,11 +46,11 @@ fn statements_of_the_pipeline_are_parsed() {
 
 #[test]
 fn syntax_errors_name_the_place_in_the_file() {
-    let error = parse("1_a/b.sql", "SELECT 1;\n\nSELECT 2\n  FROM x WHERE WHERE").unwrap_err();
+    let error = parse("1_a/b.sql", "SELECT 1;\n\nSELECT 2\n  FROM x WHERE )").unwrap_err();
     let report = error.report();
     assert!(report.contains("1_a/b.sql:4:16"), "{report}");
     assert!(
-        report.contains("    4 |   FROM x WHERE WHERE\n      |                ^"),
+        report.contains("    4 |   FROM x WHERE )\n      |                ^"),
         "{report}"
     );
     let open_quote = parse("b.sql", "SELECT 1;\nSELECT 'open")

@@ -8,20 +8,20 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A folder with `sql/`, data files and a warehouse.
-pub struct Project {
+pub(crate) struct Project {
     dir: TempDir,
 }
 
 /// What a user sees of one command.
-pub struct Seen {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Seen {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Project {
     /// An empty project; the configuration names the warehouse beside the scripts.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let project = Self {
             dir: TempDir::new().expect("a temporary folder"),
         };
@@ -30,7 +30,7 @@ impl Project {
     }
 
     /// The shipped scripts with a source of `rows` events.
-    pub fn shipped(rows: usize) -> Self {
+    pub(crate) fn shipped(rows: usize) -> Self {
         let project = Self::new();
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
         copy(&shipped, &project.path("sql"));
@@ -47,12 +47,12 @@ impl Project {
         project
     }
 
-    pub fn path(&self, below: &str) -> PathBuf {
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.dir.path().join(below)
     }
 
     /// Writes a file.
-    pub fn file(&self, below: &str, content: impl AsRef<[u8]>) -> &Self {
+    pub(crate) fn file(&self, below: &str, content: impl AsRef<[u8]>) -> &Self {
         let path = self.path(below);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a new folder");
         fs::write(path, content).expect("a new file");
@@ -60,7 +60,7 @@ impl Project {
     }
 
     /// The program, to be run in the project's folder with a clean environment.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
         command
             .args(arguments)
@@ -71,7 +71,7 @@ impl Project {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Seen {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Seen {
         seen(
             &self
                 .command(arguments)
@@ -81,7 +81,7 @@ impl Project {
     }
 
     /// Runs what must succeed; gives its stdout.
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let seen = self.run(arguments);
         assert_eq!(
             seen.code, 0,
@@ -92,33 +92,33 @@ impl Project {
     }
 
     /// Rows of a query as CSV lines without the header.
-    pub fn rows(&self, query: &str) -> Vec<String> {
+    pub(crate) fn rows(&self, query: &str) -> Vec<String> {
         let text = self.ok(&["sql", query, "--format", "csv"]);
         text.lines().skip(1).map(str::to_owned).collect()
     }
 
     /// The one value of a query.
-    pub fn value(&self, query: &str) -> String {
+    pub(crate) fn value(&self, query: &str) -> String {
         let rows = self.rows(query);
         assert_eq!(rows.len(), 1, "{query}: {rows:?}");
         rows[0].clone()
     }
 
     /// Fingerprints of everything published, `relation,fingerprint` by relation.
-    pub fn fingerprints(&self) -> Vec<String> {
+    pub(crate) fn fingerprints(&self) -> Vec<String> {
         self.rows(
             "SELECT v.relation, v.fingerprint FROM audit.current c JOIN audit.versions v ON c.version = v.id ORDER BY 1",
         )
     }
 
     /// Text with everything that differs between runs and machines replaced.
-    pub fn stable(&self, text: &str) -> String {
+    pub(crate) fn stable(&self, text: &str) -> String {
         let root = self.dir.path().canonicalize().expect("a real folder");
         text.replace(root.to_str().expect("UTF-8"), "[DIR]")
     }
 }
 
-pub fn seen(output: &Output) -> Seen {
+pub(crate) fn seen(output: &Output) -> Seen {
     Seen {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -139,7 +139,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// insta settings that hide run ids, times and sizes.
-pub fn settings() -> insta::Settings {
+pub(crate) fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
     settings.set_prepend_module_to_snapshot(false);
