@@ -291,7 +291,7 @@ fn failed_assertion_counts_the_offending_rows() {
     fails(&project, "assertion", 1, &["exec", "sql"]);
     let checks = project.rows("SELECT passed, offending, message FROM audit.checks");
     assert_eq!(checks, ["false,2,bytes are never negative"]);
-    let steps = project.rows("SELECT ordinal, state FROM audit.steps WHERE run = (SELECT max(id) FROM audit.runs) ORDER BY 1");
+    let steps = project.rows("SELECT ordinal, state FROM audit.steps WHERE run = (SELECT id FROM audit.runs ORDER BY started DESC LIMIT 1) ORDER BY 1");
     assert_eq!(steps, ["1,reused", "2,ran", "3,failed", "4,skipped"]);
 }
 

@@ -9,12 +9,12 @@ use common::{Project, settings};
 fn steps(project: &Project) -> Vec<String> {
     project.rows(
         "SELECT relation || ': ' || state || ' (' || reason || ')' FROM audit.steps
-         WHERE run = (SELECT max(id) FROM audit.runs) AND relation IS NOT NULL ORDER BY ordinal",
+         WHERE run = (SELECT id FROM audit.runs ORDER BY started DESC LIMIT 1) AND relation IS NOT NULL ORDER BY ordinal",
     )
 }
 
 fn all_reused(project: &Project) -> bool {
-    project.value("SELECT count(*) FROM audit.steps WHERE run = (SELECT max(id) FROM audit.runs) AND state <> 'reused'") == "0"
+    project.value("SELECT count(*) FROM audit.steps WHERE run = (SELECT id FROM audit.runs ORDER BY started DESC LIMIT 1) AND state <> 'reused'") == "0"
 }
 
 #[test]
@@ -128,11 +128,11 @@ fn reader_options_of_a_source() {
     project.file("flows.txt", "1;0x0303;-\n2;80;7.5\n# a comment\n3;;1\n");
     project.file(
         "sql/pipeline.toml",
-        "warehouse = \"../warehouse\"\n[sources.flows]\nformat = \"csv\"\nlocation = \"../flows.txt\"\ndelimiter = \";\"\ncomment = \"#\"\nnull = \"^-$\"\nnames = [\"id\", \"port\", \"bytes\"]\ntypes = { port = \"VARCHAR\", bytes = \"DOUBLE\" }\n",
+        "warehouse = \"../warehouse\"\n[sources.flows]\nformat = \"csv\"\nlocation = \"../flows.txt\"\ndelimiter = \";\"\ncomment = \"#\"\nnames = [\"id\", \"port\", \"bytes\"]\ntypes = { port = \"VARCHAR\", bytes = \"VARCHAR\" }\n",
     );
     project.file(
         "sql/1.sql",
-        "CREATE OR REPLACE TABLE raw.flows AS SELECT * FROM landing.flows;\n",
+        "CREATE OR REPLACE TABLE raw.flows AS\nSELECT id, port, CAST(nullif(bytes, '-') AS DOUBLE) AS bytes FROM landing.flows;\n",
     );
     project.ok(&["exec", "sql"]);
     assert_eq!(
@@ -179,7 +179,7 @@ fn only_what_changed_runs_and_says_why() {
     settings().bind(|| insta::assert_snapshot!("why_input", steps(&project).join("\n")));
 
     project.ok(&["exec", "sql", "--force"]);
-    assert_eq!(project.value("SELECT count(*) FROM audit.steps WHERE run = (SELECT max(id) FROM audit.runs) AND state = 'reused'"), "0");
+    assert_eq!(project.value("SELECT count(*) FROM audit.steps WHERE run = (SELECT id FROM audit.runs ORDER BY started DESC LIMIT 1) AND state = 'reused'"), "0");
 }
 
 #[test]
@@ -496,7 +496,7 @@ fn external_tables_settings_and_selects_are_steps() {
         "id,bytes\n1,10\n2,20\n"
     );
     project.ok(&["exec", "sql"]);
-    let states = project.rows("SELECT kind, state FROM audit.steps WHERE run = (SELECT max(id) FROM audit.runs) ORDER BY ordinal");
+    let states = project.rows("SELECT kind, state FROM audit.steps WHERE run = (SELECT id FROM audit.runs ORDER BY started DESC LIMIT 1) ORDER BY ordinal");
     assert_eq!(
         states,
         [

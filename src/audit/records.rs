@@ -31,7 +31,7 @@ macro_rules! text_id {
 }
 
 text_id! {
-    /// A run: `20260131T235959Z-1f2e3d`, sortable by start time.
+    /// A run: `20260131T235959123Z-1f2e3d`, sortable by start time.
     RunId
 }
 text_id! {

@@ -36,7 +36,6 @@ pub(super) struct FileSource {
     pub(super) quote: Option<char>,
     pub(super) escape: Option<char>,
     pub(super) comment: Option<char>,
-    pub(super) null: Option<String>,
     pub(super) names: Option<Vec<String>>,
     #[serde(default)]
     pub(super) types: BTreeMap<String, String>,

@@ -72,8 +72,6 @@ pub struct TextOptions {
     pub escape: Option<u8>,
     /// Lines that start with it are skipped.
     pub comment: Option<u8>,
-    /// Regular expression of texts that mean NULL, beside the empty text.
-    pub null: Option<String>,
     /// Column names, for files without a header.
     pub names: Option<Vec<String>>,
     /// SQL types by column name; the others are inferred.
@@ -92,7 +90,6 @@ impl Default for TextOptions {
             quote: b'"',
             escape: None,
             comment: None,
-            null: None,
             names: None,
             types: BTreeMap::new(),
             newlines: false,
@@ -204,7 +201,6 @@ fn text_options(source: FileSource) -> Result<TextOptions, String> {
         quote: byte("quote", source.quote)?.unwrap_or(default.quote),
         escape: byte("escape", source.escape)?,
         comment: byte("comment", source.comment)?,
-        null: source.null,
         names: source.names,
         types: source.types,
         newlines: source.newlines.unwrap_or(default.newlines),

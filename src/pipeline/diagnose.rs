@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::object_store;
+use datafusion::parquet::errors::ParquetError;
 
 use super::script::Statement;
 use crate::error::{Error, ErrorKind};
@@ -58,17 +59,17 @@ pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
         Ok(own) => return own,
         Err(error) => error,
     };
+    if let Some(storage) = storage(&error) {
+        return storage;
+    }
     match error.find_root() {
-        DataFusionError::SchemaError(cause, _) => {
-            if let SchemaError::FieldNotFound {
+        DataFusionError::SchemaError(cause, _) => match cause.as_ref() {
+            SchemaError::FieldNotFound {
                 field,
                 valid_fields,
-            } = cause.as_ref()
-            {
-                return unknown_column(field, valid_fields);
-            }
-            Error::sql(cause.to_string())
-        }
+            } => unknown_column(field, valid_fields),
+            other => Error::sql(other.to_string()),
+        },
         DataFusionError::Plan(message) => plan_error(message, names),
         DataFusionError::SQL(cause, _) => Error::sql(cause.to_string()),
         DataFusionError::NotImplemented(message) => {
@@ -85,11 +86,7 @@ pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
                 "raise --memory-limit, or lower --partitions; --temp-dir says where spill files go",
             )
         }
-        DataFusionError::Execution(message) => Error::new(ErrorKind::Data, message.clone()),
         DataFusionError::ArrowError(cause, _) => Error::new(ErrorKind::Data, cause.to_string()),
-        DataFusionError::ParquetError(cause) => {
-            Error::io("a Parquet file cannot be read or written").with_source(cause.to_string())
-        }
         DataFusionError::Internal(message) => {
             let message = message.lines().next().unwrap_or(message);
             Error::internal(format!("the engine failed: {message}"))
@@ -99,10 +96,15 @@ pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
             Error::internal("a task of the engine ended unexpectedly")
                 .with_source(cause.to_string())
         }
-        root => match storage(root) {
-            Some(storage) => storage,
-            None => Error::new(ErrorKind::Data, root.message().into_owned()),
-        },
+        root => with_own_hint(ErrorKind::Data, &root.message()),
+    }
+}
+
+/// Functions put their hint behind their message.
+fn with_own_hint(kind: ErrorKind, message: &str) -> Error {
+    match message.split_once("; hint: ") {
+        Some((message, hint)) => Error::new(kind, message).with_hint(hint),
+        None => Error::new(kind, message),
     }
 }
 
@@ -125,22 +127,27 @@ fn own(error: DataFusionError) -> Result<Error, DataFusionError> {
 
 /// A failure of the object store or of the file system anywhere in the chain.
 fn storage(error: &DataFusionError) -> Option<Error> {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    const FULL: [std::io::ErrorKind; 3] = [
+        std::io::ErrorKind::StorageFull,
+        std::io::ErrorKind::QuotaExceeded,
+        std::io::ErrorKind::FileTooLarge,
+    ];
     let mut found = None;
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            if io.kind() == std::io::ErrorKind::StorageFull {
-                return Some(
-                    Error::io("the disk is full")
-                        .with_source(io.to_string())
-                        .with_hint(
-                            "free some space; nothing was published, and the next run resumes",
-                        ),
-                );
-            }
-            found = Some(Error::io("reading or writing failed").with_source(io.to_string()));
+            let full = FULL.contains(&io.kind());
+            let failed = match full {
+                true => Error::io("the disk is full")
+                    .with_hint("free some space; nothing was published, and the next run resumes"),
+                false => Error::io("reading or writing failed"),
+            };
+            found = Some(failed.with_source(io.to_string()));
         } else if let Some(store) = error.downcast_ref::<object_store::Error>() {
             found = Some(Error::io("the object store failed").with_source(store.to_string()));
+        } else if let Some(parquet) = error.downcast_ref::<ParquetError>() {
+            let failed = Error::io("a Parquet file cannot be read or written");
+            found = Some(failed.with_source(parquet.to_string()));
         }
         cause = error.source();
     }
@@ -178,7 +185,7 @@ fn plan_error(message: &str, names: &[String]) -> Error {
                 .replace('\'', "`"),
         )
         .with_hint(format!("did you mean `{}`?", meant.trim_end_matches("'?"))),
-        None => Error::sql(message),
+        None => with_own_hint(ErrorKind::Sql, message),
     }
 }
 
@@ -207,7 +214,7 @@ pub(super) fn closest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
     let close = |candidate: &&String| {
         let candidate_lower = candidate.to_lowercase();
         let last = candidate_lower.rsplit('.').next().unwrap_or_default();
-        let allowed = 1 + name.chars().count() / 4;
+        let allowed = (name.chars().count() + 1) / 3;
         (last == lower || strsim::damerau_levenshtein(&candidate_lower, &lower) <= allowed)
             && **candidate != name
     };

@@ -615,7 +615,7 @@ impl<'a> Steps<'a> {
             offending,
         };
         Ok(Done {
-            reason: "checked".into(),
+            reason: if passed { "holds" } else { "does not hold" }.into(),
             check: Some(check),
             refused,
             ..Done::default()

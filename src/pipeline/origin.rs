@@ -32,7 +32,7 @@ fn new_id(started: DateTime<Utc>) -> RunId {
     let random = RandomState::new().build_hasher().finish();
     RunId::new(format!(
         "{}-{:06x}",
-        started.format("%Y%m%dT%H%M%SZ"),
+        started.format("%Y%m%dT%H%M%S%3fZ"),
         random & 0xff_ffff
     ))
 }

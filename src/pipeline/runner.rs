@@ -44,10 +44,13 @@ pub struct RunSummary {
 
 /// Opens the audit store of the settings.
 pub async fn open_audit(settings: &Settings) -> Result<AuditStore> {
-    match &settings.audit {
+    let opened = match &settings.audit {
         AuditLocation::Sqlite(path) => AuditStore::open_sqlite(path).await,
         AuditLocation::Postgres(url) => AuditStore::open_postgres(url.expose()).await,
-    }
+    };
+    opened.map_err(|error| {
+        error.with_hint("nothing runs without its record: check --audit or PIPELINE_AUDIT, and that the store can be reached and written")
+    })
 }
 
 /// Opens the warehouse of the settings: a snapshot of what is published.

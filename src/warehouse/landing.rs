@@ -221,7 +221,6 @@ impl FileKind {
                 quote: text.quote,
                 escape: text.escape,
                 comment: text.comment,
-                null_regex: text.null.clone(),
                 newlines_in_values: Some(text.newlines),
                 schema_infer_max_rec: Some(text.infer_rows),
                 compression: self.compression,

@@ -64,7 +64,25 @@ async fn first_error(
     } else {
         Ok(())
     };
-    Ok(outcome.err().map(|error| error.to_string()))
+    Ok(outcome
+        .err()
+        .map(|error| lines_from_one(&error.to_string())))
+}
+
+/// Arrow counts the lines of wrong values from 0, those of wrong widths from 1.
+fn lines_from_one(message: &str) -> String {
+    const BEFORE: &str = " at line ";
+    let is_value = message.starts_with("Parser error");
+    let Some((head, tail)) = message.split_once(BEFORE).filter(|_| is_value) else {
+        return message.to_owned();
+    };
+    let digits = tail
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(tail.len());
+    match tail[..digits].parse::<usize>() {
+        Ok(line) => format!("{head}{BEFORE}{}{}", line + 1, &tail[digits..]),
+        Err(_) => message.to_owned(),
+    }
 }
 
 type Chunks = futures::stream::BoxStream<'static, DataFusionResult<bytes::Bytes>>;
@@ -84,13 +102,6 @@ async fn read_csv(
     }
     if let Some(comment) = options.comment {
         reading = reading.with_comment(comment);
-    }
-    if let Some(null) = options
-        .null_regex
-        .as_deref()
-        .and_then(|text| text.parse().ok())
-    {
-        reading = reading.with_null_regex(null);
     }
     let mut decoder = CsvReaderBuilder::new(schema.clone())
         .with_format(reading)
