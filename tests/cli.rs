@@ -3,6 +3,8 @@
 //!
 //! Snapshots are in `tests/snapshots`; `INSTA_UPDATE=always tests/run` writes them anew.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
 mod common;
 
 use std::fs;

@@ -1,9 +1,11 @@
 //! The main job, end to end through the real program: what runs, what is reused and why, equal
 //! bytes whatever the layout, and one SELECT that tells where a model comes from.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
 mod common;
 
-use common::{Project, settings};
+use common::{Project, settings, table_settings};
 
 /// `relation: state (reason)` of the newest run, without statements that write nothing.
 fn steps(project: &Project) -> Vec<String> {
@@ -23,11 +25,11 @@ fn shipped_pipeline_runs_and_then_reuses_every_step() {
     let first = project.run(&["exec", "sql"]);
     assert_eq!(first.code, 0, "{}", first.stderr);
     let text = format!("--- stdout\n{}--- stderr\n{}", first.stdout, first.stderr);
-    settings().bind(|| insta::assert_snapshot!("first_run", project.stable(&text)));
+    table_settings().bind(|| insta::assert_snapshot!("first_run", project.stable(&text)));
     let published = project.fingerprints();
 
     let second = project.ok(&["exec", "sql"]);
-    settings().bind(|| insta::assert_snapshot!("second_run", project.stable(&second)));
+    table_settings().bind(|| insta::assert_snapshot!("second_run", project.stable(&second)));
     assert!(all_reused(&project));
     assert_eq!(project.fingerprints(), published);
 }
@@ -319,7 +321,7 @@ fn a_dry_run_says_what_would_run_and_writes_nothing() {
     project.ok(&["exec", "sql"]);
     let runs = project.value("SELECT count(*) FROM audit.runs");
     let text = project.ok(&["exec", "sql", "--dry-run", "--param", "trees=10"]);
-    settings().bind(|| insta::assert_snapshot!("dry_run", project.stable(&text)));
+    table_settings().bind(|| insta::assert_snapshot!("dry_run", project.stable(&text)));
     assert_eq!(project.value("SELECT count(*) FROM audit.runs"), runs);
 }
 

@@ -46,7 +46,7 @@ fn command_line() -> String {
         let secret = hide_next || argument.starts_with("--audit=");
         hide_next = argument == "--audit";
         shown.push(match (secret, argument.split_once('=')) {
-            (true, Some((flag, _))) if flag == "--audit" => "--audit=***".into(),
+            (true, Some(("--audit", _))) => "--audit=***".into(),
             (true, _) => "***".into(),
             (false, _) => argument,
         });

@@ -24,7 +24,7 @@ pub fn parse_size(text: &str) -> Result<usize, String> {
     };
     let number: f64 = number.trim().parse().map_err(|_| wrong())?;
     let bytes = number * factor;
-    if bytes >= 1.0 && bytes < 1e18 {
+    if (1.0..1e18).contains(&bytes) {
         Ok(bytes as usize)
     } else {
         Err(wrong())

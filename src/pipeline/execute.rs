@@ -421,8 +421,21 @@ impl<'a> Steps<'a> {
         if let Err(reason) = &making.identity.hash {
             return Ok(reason.clone());
         }
-        let audit = self.catalog.audit();
-        let Some(previous) = audit.previous_version(&making.relation.to_string()).await? else {
+        // What is published now, or what an earlier run made and could not publish.
+        let current = self
+            .catalog
+            .entry(&making.relation)
+            .and_then(|e| e.version().cloned());
+        let previous = match current {
+            Some(version) => Some(version),
+            None => {
+                self.catalog
+                    .audit()
+                    .previous_version(&making.relation.to_string())
+                    .await?
+            }
+        };
+        let Some(previous) = previous else {
             return Ok("first version".into());
         };
         Ok(

@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use super::params::Bound;
 use super::script::Statement;
 use crate::audit::VersionRecord;
-use crate::warehouse::{Input, Manifest, StepManifest};
+use crate::warehouse::{Input, Manifest, StepManifest, Unknown};
 
 /// What a step's result depends on.
 #[derive(Debug, Clone)]
@@ -40,13 +40,18 @@ impl Identity {
                 .collect(),
         };
         let unstable = plan.map(unstable_function).transpose()?.flatten();
-        let untracked = inputs.iter().find(|input| input.digest.is_none());
-        let hash = match (unstable, untracked) {
+        let unknown = inputs
+            .iter()
+            .find_map(|input| Some((input, input.digest.as_ref().err()?)));
+        let hash = match (unstable, unknown) {
             (Some(function), _) => Err(format!("{function}() gives another result each time")),
-            (None, Some(input)) => Err(format!(
+            (None, Some((input, Unknown::NotVersioned))) => Err(format!(
                 "the content of {} is not versioned",
                 input.relation
             )),
+            (None, Some((input, Unknown::NotMade))) => {
+                Err(format!("input {} would change", input.relation))
+            }
             (None, None) => {
                 let mut hasher = blake3::Hasher::new();
                 // Every part ends with a line break that its hash or JSON cannot contain.
@@ -60,7 +65,9 @@ impl Identity {
                 add(serde_json::json!(step.engine).to_string());
                 add(base.map_or_else(String::new, |base| base.fingerprint.clone()));
                 for input in inputs {
-                    add(serde_json::json!([input.relation, input.digest]).to_string());
+                    add(
+                        serde_json::json!([input.relation, input.digest.as_ref().ok()]).to_string(),
+                    );
                 }
                 Ok(hasher.finalize().to_hex().to_string())
             }

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::execute::Steps;
 use super::observer::{Observer, StepOutlook, StepSummary};
 use super::select::{self, Selection};
@@ -98,7 +100,8 @@ pub async fn exec(
         Ok(lease) => {
             observer.run_started(&run);
             tokio::select! {
-                done = perform_and_publish(settings, options, &audit, lease, observer) => done,
+                done = perform_and_publish(settings, options, &audit, lease, observer)
+                    .instrument(tracing::info_span!("run", id = run.as_str())) => done,
                 lost = renew(&audit, lease) => Err(lost),
                 signal = cancel => Err(Error::new(ErrorKind::Cancelled, format!("cancelled by {signal}"))
                     .with_hint("nothing was published; the next run resumes after the last finished step")),
@@ -172,12 +175,18 @@ async fn perform(
         }
     };
     let mut summaries = vec![];
-    for (index, (statement, bound)) in statements.iter().zip(&bound).enumerate() {
-        match steps.run(statement, bound, outlook(index)).await {
+    let mut rest = statements.iter().zip(&bound).enumerate();
+    while let Some((index, (statement, bound))) = rest.next() {
+        let span = tracing::info_span!("step", ordinal = index + 1, file = statement.file);
+        match steps
+            .run(statement, bound, outlook(index))
+            .instrument(span)
+            .await
+        {
             Ok(summary) => summaries.push(summary),
             Err(error) => {
-                for later in index + 1..total {
-                    steps.skip(&statements[later], outlook(later)).await?;
+                for (index, (statement, _)) in rest {
+                    steps.skip(statement, outlook(index)).await?;
                 }
                 return Err(error);
             }

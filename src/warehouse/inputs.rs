@@ -18,10 +18,19 @@ use crate::error::{Error, Result};
 pub struct Input {
     /// `raw.events`, `landing.events`.
     pub relation: String,
-    /// A text that changes when the content changes. `None` where that cannot be known.
-    pub digest: Option<String>,
+    /// A text that changes when the content changes.
+    pub digest: Result<String, Unknown>,
     /// Its records in the lineage.
     pub lineage: Vec<LineageRecord>,
+}
+
+/// Why the content of an input cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// Nobody keeps versions of it: the audit store, the information schema.
+    NotVersioned,
+    /// A dry run has not made it.
+    NotMade,
 }
 
 /// A query inside the catalog whose inputs are inputs too: of a view, or of a source.
@@ -72,7 +81,9 @@ impl Catalog {
             let version = entry.as_ref().and_then(|entry| entry.version());
             let input = Input {
                 relation: name.clone(),
-                digest: version.map(|version| version.fingerprint.clone()),
+                digest: version
+                    .map(|version| version.fingerprint.clone())
+                    .ok_or(Unknown::NotMade),
                 lineage: version
                     .map(|version| LineageRecord {
                         relation: name,
@@ -115,7 +126,7 @@ impl Catalog {
                     };
                     let input = Input {
                         relation: name,
-                        digest: Some(query.clone()),
+                        digest: Ok(query.clone()),
                         lineage: vec![record],
                     };
                     return Ok((input, Some(Nested(query.clone()))));
@@ -137,7 +148,7 @@ impl Catalog {
         Ok((
             Input {
                 relation: name,
-                digest: None,
+                digest: Err(Unknown::NotVersioned),
                 lineage: vec![],
             },
             None,
@@ -201,7 +212,10 @@ fn objects_input(relation: String, objects: Vec<(String, ObjectMeta)>, reading: 
         digest.update(format!("{object:?}\n").as_bytes());
     }
     // A table without listed objects is none that can be compared.
-    let digest = (!lineage.is_empty()).then(|| digest.finalize().to_hex().to_string());
+    let digest = match lineage.is_empty() {
+        true => Err(Unknown::NotVersioned),
+        false => Ok(digest.finalize().to_hex().to_string()),
+    };
     Input {
         relation,
         digest,

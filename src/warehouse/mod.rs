@@ -19,7 +19,7 @@ mod writer;
 pub(crate) use catalog::CATALOG;
 pub use catalog::{Catalog, Entry};
 pub use fingerprint::Fingerprint;
-pub use inputs::Input;
+pub use inputs::{Input, Unknown};
 pub use landing::Landing;
 pub use manifest::{Manifest, StepManifest};
 pub use relation::{Layer, Relation};

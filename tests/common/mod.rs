@@ -145,7 +145,14 @@ pub(crate) fn settings() -> insta::Settings {
     settings.set_prepend_module_to_snapshot(false);
     settings.add_filter(r"\d{8}T\d{6}\d*Z-[0-9a-f]{6}", "[RUN]");
     settings.add_filter(r" +\d+\.\d\d s", " [TIME]");
-    settings.add_filter(r"\d+\.\d [KMG]iB", "[SIZE]");
+    settings.add_filter(r" *\d+\.\d [KMG]iB", " [SIZE]");
     settings.add_filter(r"(?m) +$", "");
+    settings
+}
+
+/// The same for tables, whose columns are as wide as what differs.
+pub(crate) fn table_settings() -> insta::Settings {
+    let mut settings = settings();
+    settings.add_filter(r"(\w) {2,}", "$1  ");
     settings
 }
