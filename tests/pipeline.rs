@@ -372,6 +372,43 @@ fn where_a_model_comes_from_is_one_select() {
 }
 
 #[test]
+fn queries_read_layers_sources_audit_and_the_information_schema() {
+    let project = Project::shipped(100);
+    project.ok(&["exec", "sql", "--until", "ingestion"]);
+    assert_eq!(project.value("SELECT count(*) FROM landing.events"), "100");
+    let columns = "SELECT count(*) FROM information_schema.columns WHERE table_schema =";
+    assert_eq!(
+        project.value(&format!("{columns} 'raw' AND table_name = 'events'")),
+        "11"
+    );
+    assert_ne!(
+        project.value(&format!("{columns} 'audit' AND table_name = 'runs'")),
+        "0"
+    );
+    let json = project.ok(&[
+        "sql",
+        "SELECT 1 AS a, NULL AS b, 'x' AS c",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(json, "{\"a\":1,\"c\":\"x\"}\n");
+    let table = project.ok(&["sql", "SELECT 1 AS a WHERE false"]);
+    assert_eq!(table, "+---+\n| a |\n+---+\n+---+\n");
+    let two = project.run(&["sql", "SELECT 1; SELECT 2"]);
+    assert_eq!(
+        (two.code, two.stderr.as_str()),
+        (2, "error: exactly one statement is needed\n")
+    );
+    let write = project.run(&["sql", "DROP TABLE raw.events"]);
+    assert_eq!(
+        (write.code, write.stderr.contains("is not a query")),
+        (2, true),
+        "{}",
+        write.stderr
+    );
+}
+
+#[test]
 fn insert_keeps_the_earlier_files() {
     let project = Project::new();
     project.file(

@@ -5,14 +5,13 @@ use super::output::RowWriter;
 use crate::config::Settings;
 use crate::error::Result;
 use crate::pipeline::query;
-use futures::StreamExt;
 
 pub(super) async fn run(args: SqlArgs) -> Result<()> {
     let settings = Settings::load_without_scripts(&args.overrides())?;
-    let mut stream = query::start(&settings, &args.query).await?;
-    let mut writer = RowWriter::new(args.format, stream.schema());
-    while let Some(batch) = stream.next().await {
-        writer.write(batch.map_err(query::read_error)?)?;
+    let mut rows = query::start(&settings, &args.query).await?;
+    let mut writer = RowWriter::new(args.format, rows.schema());
+    while let Some(batch) = rows.next().await? {
+        writer.write(batch)?;
     }
     writer.finish()
 }

@@ -1,6 +1,10 @@
 //! A single read-only query over what is published.
 
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
 
 use super::plan::{self, Action};
 use super::{diagnose, params, runner, script};
@@ -8,8 +12,28 @@ use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::session;
 
+/// The rows of a running query.
+pub struct Rows {
+    stream: SendableRecordBatchStream,
+    /// Tables that are looked up while the query runs need their session.
+    _session: SessionContext,
+}
+
+impl Rows {
+    /// Names and types of the columns.
+    pub fn schema(&self) -> SchemaRef {
+        self.stream.schema()
+    }
+
+    /// The next rows, until there are none.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let batch = self.stream.next().await.transpose();
+        batch.map_err(|error| diagnose::translate(error, &[]))
+    }
+}
+
 /// Plans and starts a query. Statements that write are refused.
-pub async fn start(settings: &Settings, sql: &str) -> Result<SendableRecordBatchStream> {
+pub async fn start(settings: &Settings, sql: &str) -> Result<Rows> {
     settings.params.check_types()?;
     let mut statements = script::parse("query", sql)?;
     let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
@@ -33,10 +57,9 @@ pub async fn start(settings: &Settings, sql: &str) -> Result<SendableRecordBatch
         }
     };
     let frame = ctx.execute_logical_plan(plan).await.map_err(explain)?;
-    frame.execute_stream().await.map_err(explain)
-}
-
-/// The driver's error for a failure while rows were read.
-pub fn read_error(error: datafusion::error::DataFusionError) -> Error {
-    diagnose::translate(error, &[])
+    let stream = frame.execute_stream().await.map_err(explain)?;
+    Ok(Rows {
+        stream,
+        _session: ctx,
+    })
 }

@@ -125,3 +125,22 @@ fn every_function_has_its_sql_tests() {
         assert!(file.is_file(), "{} is missing", file.display());
     }
 }
+
+/// `UPDATE_DOCS=1 cargo test --workspace --lib reference` writes the page anew.
+#[test]
+#[allow(clippy::disallowed_methods)]
+fn the_reference_is_that_of_the_code() {
+    let sections: Vec<_> = functions()
+        .iter()
+        .map(|function| function.doc.to_markdown())
+        .collect();
+    let page = format!(
+        "# SQL functions\n\nMade from the code by a test; every example is run.\n\n{}",
+        sections.join("\n")
+    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("FUNCTIONS.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), page);
+}

@@ -59,3 +59,54 @@ pub struct FunctionDoc {
     /// First version that has it.
     pub since: &'static str,
 }
+
+impl FunctionDoc {
+    /// The documentation as a section of Markdown.
+    pub fn to_markdown(&self) -> String {
+        let kind = match self.kind {
+            Kind::Scalar => "scalar",
+            Kind::Aggregate => "aggregate",
+            Kind::Table => "table function",
+        };
+        let mut text = format!(
+            "## `{}`\n\n{} *({kind}, since {})*\n\n```sql\n{}\n```\n\n",
+            self.name, self.summary, self.since, self.syntax
+        );
+        text.push_str("| argument | types | meaning |\n|---|---|---|\n");
+        for Argument {
+            name,
+            types,
+            description,
+        } in self.arguments
+        {
+            text.push_str(&format!(
+                "| `{name}` | {types} | {} |\n",
+                description.replace('|', "\\|")
+            ));
+        }
+        text.push('\n');
+        for (title, content) in [
+            ("Returns", self.returns),
+            ("NULL and NaN", self.nulls),
+            ("No rows, one class", self.empty),
+            ("Errors", self.errors),
+            ("Determinism", self.determinism),
+            ("State and cost", self.cost),
+            ("Source", self.source),
+        ] {
+            text.push_str(&format!("- **{title}:** {content}\n"));
+        }
+        let related: Vec<_> = self
+            .related
+            .iter()
+            .map(|name| format!("[`{name}`](#{name})"))
+            .collect();
+        text.push_str(&format!("- **Related:** {}\n\n", related.join(", ")));
+        text.push_str(&format!(
+            "```sql\n{};\n-- {}\n```\n",
+            self.example,
+            self.example_result.replace('\n', "\n-- ")
+        ));
+        text
+    }
+}
