@@ -29,16 +29,10 @@ pub fn build(settings: &Settings, catalog: &Catalog) -> Result<SessionContext> {
         runtime = runtime.with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode));
     }
     let runtime = runtime.build_arc().map_err(|error| {
-        let dir = settings
-            .temp_dir
-            .as_deref()
-            .unwrap_or(std::path::Path::new("the system's"));
-        Error::io(format!(
-            "cannot use the folder for spill files ({})",
-            dir.display()
-        ))
-        .with_source(error)
-        .with_hint("name a writable folder with --temp-dir")
+        let dir = settings.temp_dir.as_deref().unwrap_or(std::path::Path::new("the system's"));
+        Error::io(format!("cannot use the folder for spill files ({})", dir.display()))
+            .with_source(error)
+            .with_hint("name a writable folder with --temp-dir")
     })?;
 
     let mut config = SessionConfig::new()

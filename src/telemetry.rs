@@ -13,9 +13,7 @@ pub fn init(filter: &str, format: LogFormat) -> Result<()> {
             .with_source(error)
             .with_hint("for example `--log info` or `--log pipeline=debug`")
     })?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -33,29 +33,16 @@ fn fails(project: &Project, name: &str, code: i32, arguments: &[&str]) {
 fn fails_in(project: &Project, name: &str, code: i32, state: &str, arguments: &[&str]) {
     let before = project.fingerprints();
     let run = project.run(arguments);
-    let text = format!(
-        "exit code {}\n--- stderr\n{}--- stdout\n{}",
-        run.code, run.stderr, run.stdout
-    );
+    let text =
+        format!("exit code {}\n--- stderr\n{}--- stdout\n{}", run.code, run.stderr, run.stdout);
     settings().bind(|| insta::assert_snapshot!(name, project.stable(&text)));
     assert_eq!(run.code, code, "{text}");
-    assert_eq!(
-        project.fingerprints(),
-        before,
-        "readers must still see the last published state"
-    );
+    assert_eq!(project.fingerprints(), before, "readers must still see the last published state");
     let newest = project.rows("SELECT state, error FROM audit.runs ORDER BY started DESC LIMIT 1");
     assert!(newest[0].starts_with(&format!("{state},")), "{newest:?}");
-    let message = run
-        .stderr
-        .lines()
-        .find(|line| line.starts_with("error:"))
-        .expect("an error");
+    let message = run.stderr.lines().find(|line| line.starts_with("error:")).expect("an error");
     let recorded = newest.join("\n").replace("\"\"", "\"");
-    assert!(
-        recorded.contains(message),
-        "{message}\nis not on record:\n{recorded}"
-    );
+    assert!(recorded.contains(message), "{message}\nis not on record:\n{recorded}");
 }
 
 #[test]
@@ -80,11 +67,7 @@ fn unknown_column_in_the_last_script_is_found_before_the_first_step() {
         "CREATE OR REPLACE TABLE eval.last AS SELECT raw.events.c FROM raw.events;\n",
     );
     fails(&project, "unknown_column_last", 2, &["exec", "sql"]);
-    assert_eq!(
-        project.value("SELECT count(*) FROM audit.versions"),
-        "1",
-        "nothing was made"
-    );
+    assert_eq!(project.value("SELECT count(*) FROM audit.versions"), "1", "nothing was made");
 }
 
 #[test]
@@ -140,10 +123,7 @@ fn no_layer() {
 #[test]
 fn statements_that_change_rows_in_place() {
     let project = published();
-    project.file(
-        "sql/2_transformation/1_flows.sql",
-        "DELETE FROM raw.events WHERE a = 1;\n",
-    );
+    project.file("sql/2_transformation/1_flows.sql", "DELETE FROM raw.events WHERE a = 1;\n");
     fails(&project, "delete", 2, &["exec", "sql"]);
 }
 
@@ -160,31 +140,15 @@ fn parameter_without_a_value() {
 #[test]
 fn parameter_of_the_wrong_type() {
     let project = published();
-    project.file(
-        "sql/pipeline.toml",
-        "warehouse = \"../warehouse\"\n[params]\ntrees = 100\n",
-    );
-    fails(
-        &project,
-        "parameter_type",
-        2,
-        &["exec", "sql", "--param", "trees=many"],
-    );
+    project.file("sql/pipeline.toml", "warehouse = \"../warehouse\"\n[params]\ntrees = 100\n");
+    fails(&project, "parameter_type", 2, &["exec", "sql", "--param", "trees=many"]);
 }
 
 #[test]
 fn parameter_that_nothing_uses() {
     let project = published();
-    project.file(
-        "sql/pipeline.toml",
-        "warehouse = \"../warehouse\"\n[params]\ntrees = 100\n",
-    );
-    fails(
-        &project,
-        "parameter_unused",
-        2,
-        &["exec", "sql", "--param", "tree=7"],
-    );
+    project.file("sql/pipeline.toml", "warehouse = \"../warehouse\"\n[params]\ntrees = 100\n");
+    fails(&project, "parameter_unused", 2, &["exec", "sql", "--param", "tree=7"]);
 }
 
 fn with_source(project: &Project, source: &str) {
@@ -209,9 +173,7 @@ fn missing_source_file() {
 fn source_without_files() {
     let project = published();
     with_source(&project, "location = \"../flows/\"\nformat = \"csv\"");
-    project
-        .file("flows/notes.md", "nothing here")
-        .file("flows/empty.csv", "");
+    project.file("flows/notes.md", "nothing here").file("flows/empty.csv", "");
     fails(&project, "empty_source", 2, &["exec", "sql"]);
 }
 
@@ -224,40 +186,20 @@ fn source_with_a_header_and_no_rows_fails_the_shipped_assertion() {
         &project,
         "no_rows",
         1,
-        &[
-            "exec",
-            "sql",
-            "--until",
-            "ingestion",
-            "--source",
-            "events=empty.csv",
-        ],
+        &["exec", "sql", "--until", "ingestion", "--source", "events=empty.csv"],
     );
 }
 
 #[test]
 fn malformed_csv_row() {
     let project = published();
-    with_source(
-        &project,
-        "location = \"../flows/\"\nformat = \"csv\"\ninfer_rows = 10",
-    );
+    with_source(&project, "location = \"../flows/\"\nformat = \"csv\"\ninfer_rows = 10");
     let rows: String = (0..40_000).map(|i| format!("{i},{}\n", i * 2)).collect();
     project.file("flows/a.csv", format!("id,bytes\n{rows}"));
     project.file("flows/b.csv", format!("id,bytes\n{rows}40000,many\n{rows}"));
-    fails(
-        &project,
-        "malformed_value",
-        2,
-        &["exec", "sql", "--partitions", "4"],
-    );
+    fails(&project, "malformed_value", 2, &["exec", "sql", "--partitions", "4"]);
     project.file("flows/b.csv", format!("id,bytes\n{rows}1,2,3\n"));
-    fails(
-        &project,
-        "malformed_width",
-        2,
-        &["exec", "sql", "--partitions", "4"],
-    );
+    fails(&project, "malformed_width", 2, &["exec", "sql", "--partitions", "4"]);
 }
 
 #[test]
@@ -305,12 +247,7 @@ fn feature_missing_at_scoring() {
         "sql/4_evaluation/1_scores.sql",
         "CREATE OR REPLACE TABLE eval.scores AS\nSELECT event_id,\n  anomaly_score((SELECT model FROM models.isolation_forest), {ln_bytes: ln(1.0 + bytes)}) AS score\nFROM silver.flows;\n",
     );
-    fails(
-        &project,
-        "missing_feature",
-        2,
-        &["exec", "sql", "--until", "4_evaluation/1_scores.sql"],
-    );
+    fails(&project, "missing_feature", 2, &["exec", "sql", "--until", "4_evaluation/1_scores.sql"]);
 }
 
 #[test]
@@ -337,12 +274,7 @@ fn value_that_is_no_model() {
 #[test]
 fn unreachable_audit_store() {
     let project = published();
-    let run = project.run(&[
-        "exec",
-        "sql",
-        "--audit",
-        "postgres://ann:hunter2@127.0.0.1:1/audit",
-    ]);
+    let run = project.run(&["exec", "sql", "--audit", "postgres://ann:hunter2@127.0.0.1:1/audit"]);
     let text = format!("exit code {}\n{}{}", run.code, run.stderr, run.stdout);
     settings().bind(|| insta::assert_snapshot!("unreachable_audit", project.stable(&text)));
     assert_eq!(run.code, 3);
@@ -360,14 +292,7 @@ fn warehouse_that_cannot_be_written() {
         &project,
         "unwritable_warehouse",
         3,
-        &[
-            "exec",
-            "sql",
-            "--warehouse",
-            "blocked/warehouse",
-            "--audit",
-            audit,
-        ],
+        &["exec", "sql", "--warehouse", "blocked/warehouse", "--audit", audit],
     );
 }
 
@@ -379,10 +304,8 @@ fn full_disk() {
         "CREATE OR REPLACE TABLE raw.flows AS SELECT * FROM synthetic_flows(200000, 1);\n",
     );
     // A file size limit stands in for a full disk: writes beyond it fail just so.
-    let limited = format!(
-        "trap '' XFSZ; ulimit -f 2048; exec {} exec sql",
-        env!("CARGO_BIN_EXE_pipeline")
-    );
+    let limited =
+        format!("trap '' XFSZ; ulimit -f 2048; exec {} exec sql", env!("CARGO_BIN_EXE_pipeline"));
     let before = project.fingerprints();
     let output = std::process::Command::new("bash")
         .args(["-c", &limited])
@@ -410,11 +333,7 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     entries
         .flat_map(|entry| {
             let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                walk(&path)
-            } else {
-                vec![path]
-            }
+            if path.is_dir() { walk(&path) } else { vec![path] }
         })
         .collect()
 }
@@ -426,16 +345,8 @@ fn memory_limit_is_an_error_with_a_hint() {
     let before = project.fingerprints();
     let run = project.run(&["exec", "sql", "--memory-limit", "1MB"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("error: out of memory or disk"),
-        "{}",
-        run.stderr
-    );
-    assert!(
-        run.stderr.contains("hint: raise --memory-limit"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("error: out of memory or disk"), "{}", run.stderr);
+    assert!(run.stderr.contains("hint: raise --memory-limit"), "{}", run.stderr);
     assert_eq!(project.fingerprints(), before);
 }
 
@@ -462,11 +373,7 @@ fn interrupt_ends_in_seconds_and_is_on_record() {
         let run = seen(&child.wait_with_output().expect("the program ends"));
         assert!(stopped.elapsed() < Duration::from_secs(20));
         assert_eq!(run.code, 130, "{}", run.stderr);
-        assert!(
-            run.stderr.contains(&format!("error: cancelled by {name}")),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains(&format!("error: cancelled by {name}")), "{}", run.stderr);
         assert_eq!(project.fingerprints(), before);
         assert_eq!(
             project.value("SELECT state FROM audit.runs ORDER BY started DESC LIMIT 1"),
@@ -481,10 +388,7 @@ fn interrupt_ends_in_seconds_and_is_on_record() {
 fn wait_until(condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(
-            started.elapsed() < Duration::from_secs(60),
-            "waited in vain"
-        );
+        assert!(started.elapsed() < Duration::from_secs(60), "waited in vain");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -512,54 +416,26 @@ fn two_runs_at_once_do_not_mix() {
     first.kill().expect("kill");
     first.wait().expect("it ends");
     let states = project.rows("SELECT state FROM audit.runs ORDER BY started");
-    assert_eq!(
-        states,
-        ["succeeded", "running", "failed"],
-        "the refused run is on record too"
-    );
+    assert_eq!(states, ["succeeded", "running", "failed"], "the refused run is on record too");
 }
 
 #[test]
 fn configuration_errors() {
     for (name, config, arguments) in [
-        (
-            "config_unknown_key",
-            "warehouse = \"w\"\nwarehose = \"x\"\n",
-            &["exec", "sql"][..],
-        ),
-        (
-            "config_unknown_source_key",
-            "[sources.a]\nlocaton = \"x.csv\"\n",
-            &["exec", "sql"],
-        ),
-        (
-            "config_source_without_location",
-            "[sources.a]\nformat = \"csv\"\n",
-            &["exec", "sql"],
-        ),
+        ("config_unknown_key", "warehouse = \"w\"\nwarehose = \"x\"\n", &["exec", "sql"][..]),
+        ("config_unknown_source_key", "[sources.a]\nlocaton = \"x.csv\"\n", &["exec", "sql"]),
+        ("config_source_without_location", "[sources.a]\nformat = \"csv\"\n", &["exec", "sql"]),
         (
             "config_unknown_format",
             "[sources.a]\nlocation = \"x\"\nformat = \"xml\"\n",
             &["exec", "sql"],
         ),
-        (
-            "config_bad_size",
-            "memory_limit = \"plenty\"\n",
-            &["exec", "sql"],
-        ),
-        (
-            "config_unsupported_store",
-            "warehouse = \"ftp://example/x\"\n",
-            &["exec", "sql"],
-        ),
+        ("config_bad_size", "memory_limit = \"plenty\"\n", &["exec", "sql"]),
+        ("config_unsupported_store", "warehouse = \"ftp://example/x\"\n", &["exec", "sql"]),
         ("missing_folder", "", &["exec", "nowhere"]),
         ("no_scripts", "", &["exec", "sql"]),
         ("bad_param", "", &["exec", "sql", "--param", "trees"]),
-        (
-            "bad_memory_limit",
-            "",
-            &["exec", "sql", "--memory-limit", "lots"],
-        ),
+        ("bad_memory_limit", "", &["exec", "sql", "--memory-limit", "lots"]),
         ("unknown_flag", "", &["exec", "sql", "--forse"]),
     ] {
         let project = Project::new();

@@ -40,18 +40,12 @@ fn shipped_pipeline_finds_attacks() {
     project.ok(&["exec", "sql"]);
     let metric = |name: &str| -> f64 {
         project
-            .value(&format!(
-                "SELECT value FROM eval.metrics WHERE metric = '{name}'"
-            ))
+            .value(&format!("SELECT value FROM eval.metrics WHERE metric = '{name}'"))
             .parse()
             .expect("a number")
     };
     assert!(metric("roc_auc") > 0.85, "{}", metric("roc_auc"));
-    assert!(
-        metric("average_precision") > 0.1,
-        "{}",
-        metric("average_precision")
-    );
+    assert!(metric("average_precision") > 0.1, "{}", metric("average_precision"));
     assert_eq!(project.value("SELECT count(*) FROM eval.scores"), "100000");
 }
 
@@ -84,11 +78,7 @@ fn same_bytes_whatever_the_partitions_batches_and_files() {
         (50, &["--partitions", "1", "--batch-size", "7"]),
         (3, &["--partitions", "2", "--batch-size", "8192"]),
     ] {
-        assert_eq!(
-            fingerprints_of(files, arguments),
-            expected,
-            "{files} files, {arguments:?}"
-        );
+        assert_eq!(fingerprints_of(files, arguments), expected, "{files} files, {arguments:?}");
     }
     settings().bind(|| insta::assert_snapshot!("golden_fingerprints", expected.join("\n")));
 }
@@ -109,18 +99,9 @@ fn compressed_csv_and_json_are_read_directly() {
         project.file("make/1.sql", format!("COPY (SELECT event_id, src_ip, bytes, duration FROM synthetic_flows(3000, 1)) TO '{}' STORED AS {format} {options};\n", file.display()));
         project.ok(&["exec", "make"]);
         project.file("sql/1_ingestion/1.sql", "CREATE OR REPLACE TABLE raw.flows AS SELECT event_id, src_ip, bytes, duration FROM landing.flows;\n");
-        project.ok(&[
-            "exec",
-            "sql",
-            "--source",
-            &format!("flows={}", file.display()),
-        ]);
+        project.ok(&["exec", "sql", "--source", &format!("flows={}", file.display())]);
         let fingerprint = project.fingerprints();
-        assert_eq!(
-            &fingerprint,
-            expected.get_or_insert(fingerprint.clone()),
-            "{ending}"
-        );
+        assert_eq!(&fingerprint, expected.get_or_insert(fingerprint.clone()), "{ending}");
     }
 }
 
@@ -157,10 +138,7 @@ fn only_what_changed_runs_and_says_why() {
 
     let features = std::fs::read_to_string(project.path("sql/2_transformation/3_features.sql"))
         .expect("the view");
-    project.file(
-        "sql/2_transformation/3_features.sql",
-        format!("-- only a comment\n{features}"),
-    );
+    project.file("sql/2_transformation/3_features.sql", format!("-- only a comment\n{features}"));
     project.ok(&["exec", "sql"]);
     assert!(all_reused(&project), "comments and blanks do not matter");
 
@@ -187,10 +165,8 @@ fn only_what_changed_runs_and_says_why() {
 #[test]
 fn a_changed_file_is_read_again() {
     let project = Project::new();
-    project.file(
-        "sql/1.sql",
-        "CREATE OR REPLACE TABLE raw.flows AS SELECT * FROM landing.flows;\n",
-    );
+    project
+        .file("sql/1.sql", "CREATE OR REPLACE TABLE raw.flows AS SELECT * FROM landing.flows;\n");
     project.file("flows.csv", "id\n1\n");
     let exec = ["exec", "sql", "--source", "flows=flows.csv"];
     project.ok(&exec);
@@ -198,16 +174,10 @@ fn a_changed_file_is_read_again() {
     assert!(all_reused(&project));
     project.file("flows.csv", "id\n1\n2\n");
     project.ok(&exec);
-    assert_eq!(
-        steps(&project),
-        ["raw.flows: ran (input landing.flows changed)"]
-    );
+    assert_eq!(steps(&project), ["raw.flows: ran (input landing.flows changed)"]);
     assert_eq!(project.value("SELECT count(*) FROM raw.flows"), "2");
     let lineage = project.rows("SELECT relation, kind, size FROM audit.lineage ORDER BY size");
-    assert_eq!(
-        lineage,
-        ["landing.flows,object,5", "landing.flows,object,7"]
-    );
+    assert_eq!(lineage, ["landing.flows,object,5", "landing.flows,object,7"]);
 }
 
 #[test]
@@ -230,19 +200,14 @@ fn a_failed_run_resumes_after_its_last_finished_step() {
     let project = Project::shipped(2000);
     let alerts =
         std::fs::read_to_string(project.path("sql/4_evaluation/3_alerts.sql")).expect("the script");
-    project.file(
-        "sql/4_evaluation/3_alerts.sql",
-        "ASSERT false AS 'not today';\n",
-    );
+    project.file("sql/4_evaluation/3_alerts.sql", "ASSERT false AS 'not today';\n");
     assert_eq!(project.run(&["exec", "sql"]).code, 1);
     assert!(project.fingerprints().is_empty(), "nothing is visible");
 
     project.file("sql/4_evaluation/3_alerts.sql", alerts);
     project.ok(&["exec", "sql"]);
-    let ran: Vec<_> = steps(&project)
-        .into_iter()
-        .filter(|step| !step.contains(": reused"))
-        .collect();
+    let ran: Vec<_> =
+        steps(&project).into_iter().filter(|step| !step.contains(": reused")).collect();
     assert_eq!(ran, ["eval.alerts: ran (first version)"]);
     assert_eq!(project.fingerprints().len(), 8);
 }
@@ -255,10 +220,8 @@ fn a_version_whose_file_is_gone_is_made_again() {
     let lost = project.value("SELECT f.path FROM audit.files f JOIN audit.current c ON f.version = c.version WHERE c.relation = 'silver.flows' LIMIT 1");
     std::fs::remove_file(project.path("warehouse").join(lost)).expect("a file to lose");
     project.ok(&["exec", "sql"]);
-    let ran: Vec<_> = steps(&project)
-        .into_iter()
-        .filter(|step| !step.contains(": reused"))
-        .collect();
+    let ran: Vec<_> =
+        steps(&project).into_iter().filter(|step| !step.contains(": reused")).collect();
     assert_eq!(ran, ["silver.flows: ran (its earlier result is gone)"]);
     assert_eq!(project.fingerprints(), before);
 }
@@ -268,43 +231,22 @@ fn phases_and_selections_run_alone() {
     let project = Project::shipped(2000);
     let training = project.run(&["exec", "sql/3_training"]);
     assert_eq!(training.code, 2, "there is nothing to train on yet");
-    assert!(
-        training.stderr.contains("silver.features"),
-        "{}",
-        training.stderr
-    );
+    assert!(training.stderr.contains("silver.features"), "{}", training.stderr);
 
     project.ok(&["exec", "sql", "--until", "transformation"]);
     project.ok(&["exec", "sql/3_training"]);
-    assert_eq!(
-        steps(&project),
-        ["models.isolation_forest: ran (first version)"]
-    );
+    assert_eq!(steps(&project), ["models.isolation_forest: ran (first version)"]);
     project.ok(&["exec", "sql/4_evaluation/1_scores.sql"]);
     assert_eq!(steps(&project), ["eval.scores: ran (first version)"]);
     project.ok(&["exec", "sql", "--from", "4_evaluation/2_metrics"]);
     assert_eq!(
         steps(&project),
-        [
-            "eval.metrics: ran (first version)",
-            "eval.alerts: ran (first version)"
-        ]
+        ["eval.metrics: ran (first version)", "eval.alerts: ran (first version)"]
     );
-    project.ok(&[
-        "exec",
-        "sql",
-        "--select",
-        "silver.flows",
-        "--select",
-        "training",
-        "--force",
-    ]);
+    project.ok(&["exec", "sql", "--select", "silver.flows", "--select", "training", "--force"]);
     assert_eq!(
         steps(&project),
-        [
-            "silver.flows: ran (--force)",
-            "models.isolation_forest: ran (--force)"
-        ]
+        ["silver.flows: ran (--force)", "models.isolation_forest: ran (--force)"]
     );
     let typo = project.run(&["exec", "sql", "--from", "trainig"]);
     assert_eq!(
@@ -329,12 +271,7 @@ fn a_dry_run_says_what_would_run_and_writes_nothing() {
 fn where_a_model_comes_from_is_one_select() {
     let project = Project::shipped(2000);
     project.ok(&["exec", "sql"]);
-    let text = project.ok(&[
-        "sql",
-        "SELECT * FROM audit.model_provenance",
-        "--format",
-        "json",
-    ]);
+    let text = project.ok(&["sql", "SELECT * FROM audit.model_provenance", "--format", "json"]);
     for part in [
         "synthetic_flows(2000, 42)",
         "roc_auc=",
@@ -351,24 +288,11 @@ fn where_a_model_comes_from_is_one_select() {
         ("training_events", "1"),
         ("evaluation_events", "5"),
     ] {
-        assert_eq!(
-            project.value(&format!("SELECT count(*) FROM audit.{view}")),
-            rows,
-            "{view}"
-        );
+        assert_eq!(project.value(&format!("SELECT count(*) FROM audit.{view}")), rows, "{view}");
     }
     let metrics = project
         .rows("SELECT DISTINCT metric FROM audit.metrics WHERE model IS NOT NULL ORDER BY 1");
-    assert_eq!(
-        metrics,
-        [
-            "average_precision",
-            "f1_score",
-            "precision",
-            "recall",
-            "roc_auc"
-        ]
-    );
+    assert_eq!(metrics, ["average_precision", "f1_score", "precision", "recall", "roc_auc"]);
 }
 
 #[test]
@@ -377,28 +301,14 @@ fn queries_read_layers_sources_audit_and_the_information_schema() {
     project.ok(&["exec", "sql", "--until", "ingestion"]);
     assert_eq!(project.value("SELECT count(*) FROM landing.events"), "100");
     let columns = "SELECT count(*) FROM information_schema.columns WHERE table_schema =";
-    assert_eq!(
-        project.value(&format!("{columns} 'raw' AND table_name = 'events'")),
-        "11"
-    );
-    assert_ne!(
-        project.value(&format!("{columns} 'audit' AND table_name = 'runs'")),
-        "0"
-    );
-    let json = project.ok(&[
-        "sql",
-        "SELECT 1 AS a, NULL AS b, 'x' AS c",
-        "--format",
-        "json",
-    ]);
+    assert_eq!(project.value(&format!("{columns} 'raw' AND table_name = 'events'")), "11");
+    assert_ne!(project.value(&format!("{columns} 'audit' AND table_name = 'runs'")), "0");
+    let json = project.ok(&["sql", "SELECT 1 AS a, NULL AS b, 'x' AS c", "--format", "json"]);
     assert_eq!(json, "{\"a\":1,\"c\":\"x\"}\n");
     let table = project.ok(&["sql", "SELECT 1 AS a WHERE false"]);
     assert_eq!(table, "+---+\n| a |\n+---+\n+---+\n");
     let two = project.run(&["sql", "SELECT 1; SELECT 2"]);
-    assert_eq!(
-        (two.code, two.stderr.as_str()),
-        (2, "error: exactly one statement is needed\n")
-    );
+    assert_eq!((two.code, two.stderr.as_str()), (2, "error: exactly one statement is needed\n"));
     let write = project.run(&["sql", "DROP TABLE raw.events"]);
     assert_eq!(
         (write.code, write.stderr.contains("is not a query")),
@@ -411,20 +321,14 @@ fn queries_read_layers_sources_audit_and_the_information_schema() {
 #[test]
 fn insert_keeps_the_earlier_files() {
     let project = Project::new();
-    project.file(
-        "sql/1.sql",
-        "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a, 'x' AS b;\n",
-    );
+    project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a, 'x' AS b;\n");
     project.ok(&["exec", "sql"]);
     project.file(
         "sql/1.sql",
         "INSERT INTO raw.t (a, b) VALUES (2, 'y');\nINSERT INTO raw.t SELECT 3, 'z';\n",
     );
     project.ok(&["exec", "sql"]);
-    assert_eq!(
-        project.rows("SELECT * FROM raw.t ORDER BY a"),
-        ["1,x", "2,y", "3,z"]
-    );
+    assert_eq!(project.rows("SELECT * FROM raw.t ORDER BY a"), ["1,x", "2,y", "3,z"]);
     let files = project.rows("SELECT count(*) FROM audit.files GROUP BY version ORDER BY 1");
     assert_eq!(files, ["1", "2", "3"]);
     // The same rows at once have the same fingerprint.
@@ -438,40 +342,20 @@ fn insert_keeps_the_earlier_files() {
 fn views_are_stored_and_see_new_tables() {
     let project = Project::new();
     project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a;\nCREATE OR REPLACE VIEW silver.v AS SELECT a + $plus AS b FROM raw.t;\n");
-    project.file(
-        "sql/pipeline.toml",
-        "warehouse = \"../warehouse\"\n[params]\nplus = 10\n",
-    );
+    project.file("sql/pipeline.toml", "warehouse = \"../warehouse\"\n[params]\nplus = 10\n");
     project.ok(&["exec", "sql"]);
     assert_eq!(project.value("SELECT b FROM silver.v"), "11");
-    project.file(
-        "sql/1.sql",
-        "CREATE OR REPLACE TABLE raw.t AS SELECT 2 AS a;\n",
-    );
+    project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 2 AS a;\n");
     project.ok(&["exec", "sql"]);
     assert_eq!(project.value("SELECT b FROM silver.v"), "12");
 
-    project.file(
-        "sql/1.sql",
-        "CREATE OR REPLACE VIEW silver.v AS SELECT * FROM silver.v;\n",
-    );
+    project.file("sql/1.sql", "CREATE OR REPLACE VIEW silver.v AS SELECT * FROM silver.v;\n");
     let run = project.run(&["exec", "sql"]);
-    assert_eq!(
-        (run.code, run.stderr.contains("would read itself")),
-        (2, true),
-        "{}",
-        run.stderr
-    );
-    project.file(
-        "sql/1.sql",
-        "DROP VIEW silver.v;\nDROP TABLE IF EXISTS raw.nothing;\n",
-    );
+    assert_eq!((run.code, run.stderr.contains("would read itself")), (2, true), "{}", run.stderr);
+    project.file("sql/1.sql", "DROP VIEW silver.v;\nDROP TABLE IF EXISTS raw.nothing;\n");
     project.ok(&["exec", "sql"]);
     assert_eq!(project.fingerprints().len(), 1);
-    assert_eq!(
-        project.value("SELECT count(*) FROM audit.publications WHERE version IS NULL"),
-        "1"
-    );
+    assert_eq!(project.value("SELECT count(*) FROM audit.publications WHERE version IS NULL"), "1");
 }
 
 #[test]
@@ -480,19 +364,10 @@ fn relations_change_their_kind_only_by_drop() {
     project.file("sql/1.sql", "CREATE TABLE raw.t AS SELECT 1 AS a;\n");
     project.ok(&["exec", "sql"]);
     for (sql, message) in [
-        (
-            "CREATE TABLE raw.t AS SELECT 2 AS a;\n",
-            "raw.t exists already",
-        ),
-        (
-            "CREATE OR REPLACE VIEW raw.t AS SELECT 2 AS a;\n",
-            "raw.t exists already as a table",
-        ),
+        ("CREATE TABLE raw.t AS SELECT 2 AS a;\n", "raw.t exists already"),
+        ("CREATE OR REPLACE VIEW raw.t AS SELECT 2 AS a;\n", "raw.t exists already as a table"),
         ("DROP VIEW raw.t;\n", "raw.t is a table, not a view"),
-        (
-            "CREATE OR REPLACE TABLE raw.u AS SELECT 1 AS a, 2 AS a;\n",
-            "a",
-        ),
+        ("CREATE OR REPLACE TABLE raw.u AS SELECT 1 AS a, 2 AS a;\n", "a"),
         (
             "CREATE OR REPLACE TABLE raw.\"Not A Name\" AS SELECT 1 AS a;\n",
             "is not a name for a relation",
@@ -500,17 +375,9 @@ fn relations_change_their_kind_only_by_drop() {
     ] {
         project.file("sql/1.sql", sql);
         let run = project.run(&["exec", "sql"]);
-        assert_eq!(
-            (run.code, run.stderr.contains(message)),
-            (2, true),
-            "{sql}{}",
-            run.stderr
-        );
+        assert_eq!((run.code, run.stderr.contains(message)), (2, true), "{sql}{}", run.stderr);
     }
-    project.file(
-        "sql/1.sql",
-        "CREATE TABLE IF NOT EXISTS raw.t AS SELECT 2 AS a;\n",
-    );
+    project.file("sql/1.sql", "CREATE TABLE IF NOT EXISTS raw.t AS SELECT 2 AS a;\n");
     project.ok(&["exec", "sql"]);
     assert_eq!(project.value("SELECT a FROM raw.t"), "1");
 }
@@ -536,16 +403,7 @@ fn external_tables_settings_and_selects_are_steps() {
     );
     project.ok(&["exec", "sql"]);
     let states = project.rows("SELECT kind, state FROM audit.steps WHERE run = (SELECT id FROM audit.runs ORDER BY started DESC LIMIT 1) ORDER BY ordinal");
-    assert_eq!(
-        states,
-        [
-            "other,ran",
-            "other,ran",
-            "table,reused",
-            "select,ran",
-            "other,ran"
-        ]
-    );
+    assert_eq!(states, ["other,ran", "other,ran", "table,reused", "select,ran", "other,ran"]);
 }
 
 #[test]
@@ -562,10 +420,7 @@ fn models_by_group_score_by_join() {
          ASSERT (SELECT count(*) FROM eval.by_protocol WHERE score IS NULL) = 0 AS 'every flow has a score';\n",
     );
     project.ok(&["exec", "sql"]);
-    assert_eq!(
-        project.value("SELECT count(*) FROM eval.by_protocol"),
-        "5000"
-    );
+    assert_eq!(project.value("SELECT count(*) FROM eval.by_protocol"), "5000");
 }
 
 #[test]
@@ -576,25 +431,10 @@ fn postgres_keeps_the_same_records() {
     let schema = format!("e2e_{}", std::process::id());
     let psql = |sql: &str| {
         let output = std::process::Command::new("psql")
-            .args([
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-X",
-                "-q",
-                "-t",
-                "-A",
-                "-d",
-                &url,
-                "-c",
-                sql,
-            ])
+            .args(["-v", "ON_ERROR_STOP=1", "-X", "-q", "-t", "-A", "-d", &url, "-c", sql])
             .output()
             .expect("psql");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
     psql(&format!("CREATE SCHEMA {schema}"));
@@ -613,12 +453,7 @@ fn postgres_keeps_the_same_records() {
         )),
         "0"
     );
-    let seen = project.ok(&[
-        "sql",
-        "SELECT count(*) AS n FROM eval.scores",
-        "--audit",
-        &audit,
-    ]);
+    let seen = project.ok(&["sql", "SELECT count(*) AS n FROM eval.scores", "--audit", &audit]);
     assert!(seen.contains("2000"), "{seen}");
     psql(&format!("DROP SCHEMA {schema} CASCADE"));
 }

@@ -26,16 +26,9 @@ const SETTINGS: [(usize, usize); 6] = [(8192, 1), (8192, 4), (3, 1), (3, 4), (1,
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::from_args();
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a switch of the test runner, not of the driver"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "a switch of the test runner, not of the driver")]
     let complete = std::env::var("SLT_COMPLETE").is_ok();
-    let settings = if complete {
-        &SETTINGS[..1]
-    } else {
-        &SETTINGS[..]
-    };
+    let settings = if complete { &SETTINGS[..1] } else { &SETTINGS[..] };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt");
     let mut trials = vec![];
     for file in slt_files(&folder)? {
@@ -79,9 +72,7 @@ async fn run(
     runner.with_column_validator(strict_column_validator);
     if complete {
         let (validator, normalizer) = (default_validator, default_normalizer);
-        runner
-            .update_test_file(file, " ", validator, normalizer, strict_column_validator)
-            .await?;
+        runner.update_test_file(file, " ", validator, normalizer, strict_column_validator).await?;
     } else {
         runner.run_file_async(file).await?;
     }
@@ -97,10 +88,7 @@ impl Session {
             .with_batch_size(batch_size)
             .with_target_partitions(partitions)
             .with_information_schema(true);
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "the functions are tested without the driver"
-        )]
+        #[allow(clippy::disallowed_methods, reason = "the functions are tested without the driver")]
         let context = SessionContext::new_with_config(config);
         udfs::register_all(&context);
         Self(context)
@@ -119,11 +107,7 @@ impl AsyncDB for Session {
         if schema.fields().is_empty() {
             return Ok(DBOutput::StatementComplete(0));
         }
-        let types = schema
-            .fields()
-            .iter()
-            .map(|field| column_type(field.data_type()))
-            .collect();
+        let types = schema.fields().iter().map(|field| column_type(field.data_type())).collect();
         let mut rows = vec![];
         for batch in &batches {
             for row in 0..batch.num_rows() {
@@ -146,11 +130,7 @@ fn column_type(data_type: &DataType) -> DefaultColumnType {
 }
 
 fn cells(batch: &RecordBatch, row: usize) -> Result<Vec<String>> {
-    batch
-        .columns()
-        .iter()
-        .map(|column| cell(column, row))
-        .collect()
+    batch.columns().iter().map(|column| cell(column, row)).collect()
 }
 
 /// One value as text: floats rounded to 12 places, so that a test never hangs on the last bit.
@@ -163,11 +143,7 @@ fn cell(column: &dyn Array, row: usize) -> Result<String> {
         return Ok(float(value.as_primitive::<Float64Type>().value(0)));
     }
     let text = array_value_to_string(column, row)?;
-    Ok(if text.is_empty() {
-        "(empty)".to_string()
-    } else {
-        text
-    })
+    Ok(if text.is_empty() { "(empty)".to_string() } else { text })
 }
 
 fn float(value: f64) -> String {

@@ -23,28 +23,17 @@ pub(super) struct Write {
 impl Write {
     /// A statement that may change any number of rows.
     pub(super) fn new(sql: &'static str, params: Vec<Value>) -> Self {
-        Self {
-            sql: sql.into(),
-            params,
-            guard: false,
-        }
+        Self { sql: sql.into(), params, guard: false }
     }
 
     /// A statement that must change at least one row: the batch's condition.
     pub(super) fn guard(sql: &'static str, params: Vec<Value>) -> Self {
-        Self {
-            guard: true,
-            ..Self::new(sql, params)
-        }
+        Self { guard: true, ..Self::new(sql, params) }
     }
 
     /// A new row of `relation`, with a value for each of its columns.
     pub(super) fn insert(relation: &Relation, row: Vec<Value>) -> Self {
-        Self {
-            sql: relation.insert().into(),
-            params: row,
-            guard: false,
-        }
+        Self { sql: relation.insert().into(), params: row, guard: false }
     }
 }
 

@@ -58,10 +58,9 @@ impl AuditStore {
         match self.write(vec![Write::guard(ACQUIRE, params)]).await? {
             Outcome::Refused(_) => Err(self.held(warehouse).await?),
             Outcome::Committed => match self.lease(warehouse).await? {
-                Some(row) if row.run.as_ref() == Some(run) => Ok(Lease {
-                    run: run.clone(),
-                    token: row.token,
-                }),
+                Some(row) if row.run.as_ref() == Some(run) => {
+                    Ok(Lease { run: run.clone(), token: row.token })
+                }
                 _ => Err(self.lost(run)),
             },
         }
@@ -121,27 +120,19 @@ impl AuditStore {
     }
 
     async fn lease(&self, warehouse: &str) -> Result<Option<LeaseRow>> {
-        self.select_first(&LEASES, "WHERE warehouse = ?1", values![warehouse])
-            .await
+        self.select_first(&LEASES, "WHERE warehouse = ?1", values![warehouse]).await
     }
 
     /// The error that names who holds the lease. The holder may have gone since.
     async fn held(&self, warehouse: &str) -> Result<Error> {
-        let Some(LeaseRow {
-            run: Some(run),
-            expires: Some(expires),
-            ..
-        }) = self.lease(warehouse).await?
+        let Some(LeaseRow { run: Some(run), expires: Some(expires), .. }) =
+            self.lease(warehouse).await?
         else {
             let message = format!("another run held {warehouse} a moment ago");
             return Ok(self.conflict(message).with_hint("try again"));
         };
-        let host = self
-            .select_first::<Host>(&RUNS, "WHERE id = ?1", values![&run])
-            .await?;
-        let host = host
-            .map(|Host(host)| format!(" on {host}"))
-            .unwrap_or_default();
+        let host = self.select_first::<Host>(&RUNS, "WHERE id = ?1", values![&run]).await?;
+        let host = host.map(|Host(host)| format!(" on {host}")).unwrap_or_default();
         let expires = expires.to_rfc3339_opts(SecondsFormat::Secs, true);
         let message = format!("run {run}{host} holds {warehouse}, its lease ends at {expires}");
         let hint = "wait for it to end; the lease of a process that died ends by itself";
@@ -155,9 +146,7 @@ impl AuditStore {
 }
 
 fn expiry(now: DateTime<Utc>, ttl: Duration) -> Result<DateTime<Utc>> {
-    let expires = TimeDelta::from_std(ttl)
-        .ok()
-        .and_then(|ttl| now.checked_add_signed(ttl));
+    let expires = TimeDelta::from_std(ttl).ok().and_then(|ttl| now.checked_add_signed(ttl));
     expires.ok_or_else(|| Error::configuration(format!("a lease of {ttl:?} is too long")))
 }
 
@@ -169,11 +158,7 @@ struct LeaseRow {
 
 impl FromRow for LeaseRow {
     fn from_row(row: &Row) -> Result<Self> {
-        Ok(Self {
-            run: row.get("run")?,
-            token: row.get("token")?,
-            expires: row.get("expires")?,
-        })
+        Ok(Self { run: row.get("run")?, token: row.get("token")?, expires: row.get("expires")? })
     }
 }
 

@@ -66,9 +66,7 @@ impl Migration {
     /// Its text for SQLite: two spellings differ. `string_agg` exists there too, but only since
     /// 3.44, and an analyst's shell may be older.
     pub(super) fn sqlite(&self) -> String {
-        self.sql
-            .replace("STRING_AGG(", "GROUP_CONCAT(")
-            .replace("COLLATE \"C\"", "COLLATE BINARY")
+        self.sql.replace("STRING_AGG(", "GROUP_CONCAT(").replace("COLLATE \"C\"", "COLLATE BINARY")
     }
 }
 
@@ -121,10 +119,7 @@ mod tests {
     use super::*;
 
     fn history() -> Vec<Applied> {
-        let applied = |m: &Migration| Applied {
-            number: m.number,
-            checksum: m.checksum(),
-        };
+        let applied = |m: &Migration| Applied { number: m.number, checksum: m.checksum() };
         MIGRATIONS.iter().map(applied).collect()
     }
 
@@ -140,41 +135,20 @@ mod tests {
     fn an_empty_store_needs_all_and_a_complete_one_none() {
         assert_eq!(pending(&[]).unwrap().len(), MIGRATIONS.len());
         assert!(pending(&history()).unwrap().is_empty());
-        assert_eq!(
-            pending(&history()[..1]).unwrap().len(),
-            MIGRATIONS.len() - 1
-        );
+        assert_eq!(pending(&history()[..1]).unwrap().len(), MIGRATIONS.len() - 1);
     }
 
     #[test]
     fn a_foreign_history_is_refused() {
         let mut newer = history();
-        newer.push(Applied {
-            number: 1_000,
-            checksum: String::new(),
-        });
-        assert!(
-            pending(&newer)
-                .unwrap_err()
-                .message()
-                .contains("newer pipeline")
-        );
+        newer.push(Applied { number: 1_000, checksum: String::new() });
+        assert!(pending(&newer).unwrap_err().message().contains("newer pipeline"));
 
         let mut changed = history();
         changed[0].checksum.replace_range(..1, "x");
-        assert!(
-            pending(&changed)
-                .unwrap_err()
-                .message()
-                .contains("0001_tables")
-        );
+        assert!(pending(&changed).unwrap_err().message().contains("0001_tables"));
 
         let gap = &history()[1..];
-        assert!(
-            pending(gap)
-                .unwrap_err()
-                .message()
-                .contains("misses migration 0001_tables")
-        );
+        assert!(pending(gap).unwrap_err().message().contains("misses migration 0001_tables"));
     }
 }

@@ -56,9 +56,7 @@ impl AuditStore {
     pub async fn open_sqlite(path: &Path) -> Result<Self> {
         let opened = sqlite::Sqlite::open(path).await;
         let backend = opened.map_err(|e| e.with_context(CONTEXT, path.display().to_string()))?;
-        Ok(Self {
-            backend: Arc::new(backend),
-        })
+        Ok(Self { backend: Arc::new(backend) })
     }
 
     /// Connects to the PostgreSQL store at `url` (`postgresql://USER:PASSWORD@HOST:PORT/DATABASE`
@@ -72,9 +70,7 @@ impl AuditStore {
     /// a store written by a newer pipeline. No error contains the password.
     pub async fn open_postgres(url: &str) -> Result<Self> {
         let backend = postgres::Postgres::open(url).await?;
-        Ok(Self {
-            backend: Arc::new(backend),
-        })
+        Ok(Self { backend: Arc::new(backend) })
     }
 
     /// Where the store is, without secrets: a path, or `postgresql://host:port/database`.
@@ -94,8 +90,7 @@ impl AuditStore {
 
     /// The version with this id.
     pub async fn version(&self, id: &VersionId) -> Result<Option<VersionRecord>> {
-        self.select_first(&relations::VERSIONS, "WHERE id = ?1", values![id])
-            .await
+        self.select_first(&relations::VERSIONS, "WHERE id = ?1", values![id]).await
     }
 
     /// The newest version of `relation` made by a step with this identity, by any run, published
@@ -106,22 +101,19 @@ impl AuditStore {
         identity: &str,
     ) -> Result<Option<VersionRecord>> {
         let clause = "WHERE relation = ?1 AND identity = ?2 ORDER BY created DESC, id DESC LIMIT 1";
-        self.select_first(&relations::VERSIONS, clause, values![relation, identity])
-            .await
+        self.select_first(&relations::VERSIONS, clause, values![relation, identity]).await
     }
 
     /// The newest version of `relation`, by any run, published or not.
     pub async fn previous_version(&self, relation: &str) -> Result<Option<VersionRecord>> {
         let clause = "WHERE relation = ?1 ORDER BY created DESC, id DESC LIMIT 1";
-        self.select_first(&relations::VERSIONS, clause, values![relation])
-            .await
+        self.select_first(&relations::VERSIONS, clause, values![relation]).await
     }
 
     /// The files of a version, by path.
     pub async fn files(&self, version: &VersionId) -> Result<Vec<FileRecord>> {
-        let mut files: Vec<FileRecord> = self
-            .select(&relations::FILES, "WHERE version = ?1", values![version])
-            .await?;
+        let mut files: Vec<FileRecord> =
+            self.select(&relations::FILES, "WHERE version = ?1", values![version]).await?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
@@ -129,8 +121,7 @@ impl AuditStore {
     /// The direct inputs of a version, in the order in which they were recorded.
     pub async fn inputs(&self, version: &VersionId) -> Result<Vec<LineageRecord>> {
         let clause = "WHERE version = ?1 ORDER BY position";
-        self.select(&relations::LINEAGE, clause, values![version])
-            .await
+        self.select(&relations::LINEAGE, clause, values![version]).await
     }
 
     /// Whether an `ASSERT` with this step identity was executed, by any run, and passed.
@@ -140,9 +131,7 @@ impl AuditStore {
             WHERE steps.run = checks.run AND steps.ordinal = checks.step
                 AND steps.state = 'ran' AND steps.identity = ?1
         ) LIMIT 1";
-        let found = self
-            .rows(&relations::CHECKS, clause, values![identity])
-            .await?;
+        let found = self.rows(&relations::CHECKS, clause, values![identity]).await?;
         Ok(!found.is_empty())
     }
 
@@ -156,22 +145,14 @@ impl AuditStore {
     /// # Errors
     /// `Sql` where there is none of that name.
     pub async fn read(&self, relation: &str) -> Result<Rows> {
-        let known = Self::relations()
-            .iter()
-            .find(|known| known.name == relation);
+        let known = Self::relations().iter().find(|known| known.name == relation);
         let known = known.ok_or_else(|| {
             let names: Vec<_> = Self::relations().iter().map(|known| known.name).collect();
             Error::sql(format!("the audit store has no table or view `{relation}`"))
                 .with_hint(format!("it has {}", names.join(", ")))
         })?;
-        let columns = known
-            .columns
-            .iter()
-            .map(|(name, kind)| ((*name).to_owned(), *kind));
-        Ok(Rows {
-            columns: columns.collect(),
-            rows: self.rows(known, "", values![]).await?,
-        })
+        let columns = known.columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind));
+        Ok(Rows { columns: columns.collect(), rows: self.rows(known, "", values![]).await? })
     }
 
     async fn select_first<T: FromRow>(
@@ -180,11 +161,7 @@ impl AuditStore {
         clause: &str,
         params: Vec<Value>,
     ) -> Result<Option<T>> {
-        Ok(self
-            .select(relation, clause, params)
-            .await?
-            .into_iter()
-            .next())
+        Ok(self.select(relation, clause, params).await?.into_iter().next())
     }
 
     async fn select<T: FromRow>(
@@ -194,9 +171,7 @@ impl AuditStore {
         params: Vec<Value>,
     ) -> Result<Vec<T>> {
         let rows = self.rows(relation, clause, params).await?;
-        rows.into_iter()
-            .map(|row| T::from_row(&Row::new(relation.columns, row)))
-            .collect()
+        rows.into_iter().map(|row| T::from_row(&Row::new(relation.columns, row))).collect()
     }
 
     /// The rows of `relation` that `clause` leaves, all columns.
@@ -212,10 +187,7 @@ impl AuditStore {
     }
 
     async fn write(&self, batch: Vec<Write>) -> Result<Outcome> {
-        self.backend
-            .write(batch)
-            .await
-            .map_err(|e| self.in_context(e))
+        self.backend.write(batch).await.map_err(|e| self.in_context(e))
     }
 
     fn conflict(&self, message: String) -> Error {

@@ -27,11 +27,7 @@ impl Relation {
     pub(super) fn insert(&self) -> String {
         let values: Vec<_> = (1..=self.columns.len()).map(|n| format!("?{n}")).collect();
         let values = values.join(", ");
-        format!(
-            "INSERT INTO {} ({}) VALUES ({values})",
-            self.name,
-            self.column_list()
-        )
+        format!("INSERT INTO {} ({}) VALUES ({values})", self.name, self.column_list())
     }
 
     fn column_list(&self) -> String {
@@ -99,10 +95,7 @@ relations! {
 
 /// The steps of one phase.
 const fn phase_events(name: &'static str) -> Relation {
-    Relation {
-        name,
-        columns: STEP_EVENTS.columns,
-    }
+    Relation { name, columns: STEP_EVENTS.columns }
 }
 
 /// All of them: tables, then views.

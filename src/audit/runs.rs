@@ -26,11 +26,7 @@ impl AuditStore {
             Write::insert(&RUNS, run_row(run)),
         ];
         batch.extend(params.iter().map(|param| {
-            let ParamRecord {
-                name,
-                value,
-                origin,
-            } = param;
+            let ParamRecord { name, value, origin } = param;
             Write::insert(&PARAMS, values![&run.id, name, value, origin])
         }));
         self.write(batch).await.map(|_| ())
@@ -38,12 +34,7 @@ impl AuditStore {
 
     /// Records one step that has ended, with all that it made.
     pub async fn record_step(&self, outcome: &StepOutcome) -> Result<()> {
-        let StepOutcome {
-            step,
-            version,
-            check,
-            metrics,
-        } = outcome;
+        let StepOutcome { step, version, check, metrics } = outcome;
         let mut batch = vec![];
         if let Some(version) = version {
             add_version(&mut batch, version);
@@ -159,11 +150,7 @@ fn version_row(version: &VersionRecord) -> Vec<Value> {
 }
 
 fn add_version(batch: &mut Vec<Write>, new: &NewVersion) {
-    let NewVersion {
-        version,
-        files,
-        inputs,
-    } = new;
+    let NewVersion { version, files, inputs } = new;
     let id = &version.id;
     batch.push(Write::insert(&VERSIONS, version_row(version)));
     batch.extend(files.iter().map(|file| {

@@ -35,10 +35,7 @@ impl Sqlite {
             Ok(connection)
         })
         .await?;
-        Ok(Self {
-            location,
-            connection: Arc::new(Mutex::new(connection)),
-        })
+        Ok(Self { location, connection: Arc::new(Mutex::new(connection)) })
     }
 
     async fn call<T: Send + 'static>(
@@ -90,9 +87,7 @@ impl Backend for Sqlite {
             let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement.query_map(params_from_iter(params), |row| {
                 let columns = columns.iter().enumerate();
-                columns
-                    .map(|(index, (_, kind))| value(row, index, *kind))
-                    .collect()
+                columns.map(|(index, (_, kind))| value(row, index, *kind)).collect()
             })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
@@ -127,12 +122,7 @@ fn migrate(connection: &mut Connection) -> Result<()> {
     transaction.execute_batch(migrations::CREATE_HISTORY)?;
     let applied: Vec<Applied> = transaction
         .prepare(migrations::READ_HISTORY)?
-        .query_map([], |row| {
-            Ok(Applied {
-                number: row.get(0)?,
-                checksum: row.get(1)?,
-            })
-        })?
+        .query_map([], |row| Ok(Applied { number: row.get(0)?, checksum: row.get(1)? }))?
         .collect::<rusqlite::Result<_>>()?;
     for migration in migrations::pending(&applied)? {
         match transaction.execute_batch(&migration.sqlite()) {
@@ -173,9 +163,7 @@ fn value(row: &Row<'_>, index: usize, kind: ColumnType) -> rusqlite::Result<Valu
         ColumnType::Boolean => row.get::<_, Option<bool>>(index)?.into(),
         ColumnType::Timestamp => {
             let text: Option<String> = row.get(index)?;
-            let time = text
-                .map(|text| DateTime::parse_from_rfc3339(&text))
-                .transpose();
+            let time = text.map(|text| DateTime::parse_from_rfc3339(&text)).transpose();
             time.map_err(|e| {
                 rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(e))
             })?
@@ -201,10 +189,9 @@ impl From<rusqlite::Error> for Error {
                 | PermissionDenied
                 | FileLockingProtocolFailed,
             ) => Self::io("the audit store cannot be read or written"),
-            Some(NotADatabase | DatabaseCorrupt) => Self::new(
-                ErrorKind::Configuration,
-                "this file is not a sound SQLite database",
-            ),
+            Some(NotADatabase | DatabaseCorrupt) => {
+                Self::new(ErrorKind::Configuration, "this file is not a sound SQLite database")
+            }
             _ => Self::internal("the audit store refused a statement"),
         };
         new.with_source(error)

@@ -16,11 +16,7 @@ pub(super) use values;
 impl From<String> for Value {
     /// PostgreSQL has no place for the character NUL; both dialects store U+FFFD instead.
     fn from(text: String) -> Self {
-        Self::Text(if text.contains('\0') {
-            text.replace('\0', "\u{FFFD}")
-        } else {
-            text
-        })
+        Self::Text(if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text })
     }
 }
 
@@ -57,11 +53,7 @@ impl From<i64> for Value {
 impl From<f64> for Value {
     /// SQLite has no NaN; both dialects store NULL instead.
     fn from(real: f64) -> Self {
-        if real.is_nan() {
-            Self::Null
-        } else {
-            Self::Real(real)
-        }
+        if real.is_nan() { Self::Null } else { Self::Real(real) }
     }
 }
 
@@ -74,10 +66,7 @@ impl From<bool> for Value {
 impl From<DateTime<Utc>> for Value {
     /// Cut to the microseconds that both dialects keep.
     fn from(time: DateTime<Utc>) -> Self {
-        Self::Timestamp(
-            time.duration_trunc(TimeDelta::microseconds(1))
-                .unwrap_or(time),
-        )
+        Self::Timestamp(time.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(time))
     }
 }
 

@@ -56,11 +56,7 @@ impl Narrator {
             (LogFormat::Text, true) => Style::Terminal,
             (LogFormat::Text, false) => Style::Lines,
         };
-        Self {
-            style,
-            dry_run,
-            bar: Mutex::new(None),
-        }
+        Self { style, dry_run, bar: Mutex::new(None) }
     }
 
     /// Clears what is still changing.
@@ -130,12 +126,7 @@ impl Observer for Narrator {
             "step"
         );
         if self.style == Style::Lines && !self.dry_run {
-            let StepOutlook {
-                ordinal,
-                total,
-                subject,
-                ..
-            } = &step.outlook;
+            let StepOutlook { ordinal, total, subject, .. } = &step.outlook;
             eprintln!(
                 "{ordinal}/{total} {subject}: {}{}",
                 step.state,
@@ -146,11 +137,7 @@ impl Observer for Narrator {
 }
 
 fn in_parentheses(reason: &str) -> String {
-    if reason.is_empty() {
-        String::new()
-    } else {
-        format!(" ({reason})")
-    }
+    if reason.is_empty() { String::new() } else { format!(" ({reason})") }
 }
 
 /// Prints the closing table of a run.
@@ -158,9 +145,7 @@ pub(super) fn run_summary(summary: &RunSummary, settings: &Settings) {
     let dry = summary.run.is_none();
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_header([
-        "step", "script", "relation", "state", "rows", "bytes", "time", "why",
-    ]);
+    table.set_header(["step", "script", "relation", "state", "rows", "bytes", "time", "why"]);
     for step in &summary.steps {
         let state = match (dry, step.state) {
             (true, StepState::Ran) => "would run".to_owned(),
@@ -172,12 +157,8 @@ pub(super) fn run_summary(summary: &RunSummary, settings: &Settings) {
             step.outlook.at.clone(),
             step.outlook.subject.clone(),
             state,
-            step.rows
-                .map(|rows| thousands(rows.unsigned_abs()))
-                .unwrap_or_default(),
-            step.bytes
-                .map(|bytes| binary_size(bytes.unsigned_abs()))
-                .unwrap_or_default(),
+            step.rows.map(|rows| thousands(rows.unsigned_abs())).unwrap_or_default(),
+            step.bytes.map(|bytes| binary_size(bytes.unsigned_abs())).unwrap_or_default(),
             format!("{:.2} s", step.elapsed.as_secs_f64()),
             step.reason.clone(),
         ]);
@@ -188,13 +169,7 @@ pub(super) fn run_summary(summary: &RunSummary, settings: &Settings) {
         }
     }
     println!("{table}");
-    let count = |state| {
-        summary
-            .steps
-            .iter()
-            .filter(|step| step.state == state)
-            .count()
-    };
+    let count = |state| summary.steps.iter().filter(|step| step.state == state).count();
     let (ran, reused) = (count(StepState::Ran), count(StepState::Reused));
     match &summary.run {
         None => println!("\ndry run: {ran} steps would run, {reused} would be reused"),
@@ -216,12 +191,7 @@ pub(super) struct RowWriter {
 
 impl RowWriter {
     pub(super) fn new(format: OutputFormat, schema: SchemaRef) -> Self {
-        Self {
-            format,
-            schema,
-            waiting: vec![],
-            header: true,
-        }
+        Self { format, schema, waiting: vec![], header: true }
     }
 
     pub(super) fn write(&mut self, batch: RecordBatch) -> Result<()> {
@@ -233,10 +203,7 @@ impl RowWriter {
             }
             OutputFormat::Csv => {
                 let header = std::mem::replace(&mut self.header, false);
-                WriterBuilder::new()
-                    .with_header(header)
-                    .build(&mut stdout)
-                    .write(&batch)
+                WriterBuilder::new().with_header(header).build(&mut stdout).write(&batch)
             }
             OutputFormat::Json => {
                 let mut writer = LineDelimitedWriter::new(&mut stdout);
@@ -252,8 +219,7 @@ impl RowWriter {
             OutputFormat::Csv if !self.header => Ok(()),
             OutputFormat::Csv => self.write(RecordBatch::new_empty(Arc::clone(&self.schema))),
             OutputFormat::Table => {
-                self.waiting
-                    .push(RecordBatch::new_empty(Arc::clone(&self.schema)));
+                self.waiting.push(RecordBatch::new_empty(Arc::clone(&self.schema)));
                 let table = pretty_format_batches(&self.waiting).map_err(|error| {
                     Error::internal("a result cannot be shown as a table").with_source(error)
                 })?;
@@ -309,10 +275,7 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_and_sizes_have_units() {
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(thousands),
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [0, 1023, 1024, 5 << 20].map(binary_size),
             ["0 B", "1023 B", "1.0 KiB", "5.0 MiB"]

@@ -36,10 +36,7 @@ impl Location {
         let path = normalized(&base.join(text));
         match path.to_str() {
             Some(path) => Ok(Self(path.to_owned())),
-            None => Err(Error::configuration(format!(
-                "`{}` is not UTF-8",
-                path.display()
-            ))),
+            None => Err(Error::configuration(format!("`{}` is not UTF-8", path.display()))),
         }
     }
 
@@ -93,10 +90,8 @@ impl AuditLocation {
         }
         let path = text.strip_prefix("sqlite://").unwrap_or(text);
         if path.is_empty() || path.contains("://") {
-            return Err(
-                Error::configuration("the audit store's location is not understood")
-                    .with_hint("use postgres://user@host/database, or the path of a SQLite file"),
-            );
+            return Err(Error::configuration("the audit store's location is not understood")
+                .with_hint("use postgres://user@host/database, or the path of a SQLite file"));
         }
         Ok(Self::Sqlite(normalized(&base.join(path))))
     }
@@ -113,12 +108,9 @@ impl fmt::Display for AuditLocation {
         match self {
             Self::Sqlite(path) => write!(f, "{}", path.display()),
             Self::Postgres(secret) => match Url::parse(secret.expose()) {
-                Ok(url) => write!(
-                    f,
-                    "postgres://{}{}",
-                    url.host_str().unwrap_or("localhost"),
-                    url.path()
-                ),
+                Ok(url) => {
+                    write!(f, "postgres://{}{}", url.host_str().unwrap_or("localhost"), url.path())
+                }
                 Err(_) => f.write_str("postgres://***"),
             },
         }

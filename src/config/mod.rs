@@ -147,10 +147,7 @@ impl Settings {
         let cores = available_parallelism().map_or(1, NonZeroUsize::get);
         let mut sources = BTreeMap::new();
         for (name, source) in layer.sources {
-            sources.insert(
-                name.clone(),
-                SourceSettings::from_file(&name, source, &beside)?,
-            );
+            sources.insert(name.clone(), SourceSettings::from_file(&name, source, &beside)?);
         }
         for (name, path) in &overrides.sources {
             let source = SourceSettings::overridden(name, path, &here, sources.get(name))?;
@@ -158,14 +155,8 @@ impl Settings {
         }
         Ok(Self {
             params: Params::new(layer.params, overrides.params.clone())?,
-            partitions: overrides
-                .partitions
-                .or(layer.partitions)
-                .map_or(cores, NonZeroUsize::get),
-            batch_size: overrides
-                .batch_size
-                .or(layer.batch_size)
-                .map_or(8192, NonZeroUsize::get),
+            partitions: overrides.partitions.or(layer.partitions).map_or(cores, NonZeroUsize::get),
+            batch_size: overrides.batch_size.or(layer.batch_size).map_or(8192, NonZeroUsize::get),
             scripts,
             selected,
             file,
@@ -204,8 +195,7 @@ fn existing(path: &Path) -> Result<PathBuf> {
 }
 
 fn parent(path: &Path) -> PathBuf {
-    path.parent()
-        .map_or_else(|| PathBuf::from("/"), Path::to_path_buf)
+    path.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf)
 }
 
 /// The configuration file in the folder of `path` or in the folder above: a phase or a single

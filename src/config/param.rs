@@ -134,13 +134,7 @@ impl Params {
         let mut params = Self::default();
         for (name, value) in defaults {
             let value = Literal::from_toml(&name, &value)?;
-            params.values.insert(
-                name,
-                Param {
-                    value,
-                    origin: ParamOrigin::Configuration,
-                },
-            );
+            params.values.insert(name, Param { value, origin: ParamOrigin::Configuration });
         }
         for (name, text) in overrides {
             let value = match params.values.get(&name) {
@@ -152,13 +146,7 @@ impl Params {
             };
             match value {
                 Some(value) => {
-                    params.values.insert(
-                        name,
-                        Param {
-                            value,
-                            origin: ParamOrigin::CommandLine,
-                        },
-                    );
+                    params.values.insert(name, Param { value, origin: ParamOrigin::CommandLine });
                 }
                 None => {
                     let default = params.values[&name].value.clone();
@@ -181,9 +169,7 @@ impl Params {
 
     /// All parameters by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Param)> {
-        self.values
-            .iter()
-            .map(|(name, param)| (name.as_str(), param))
+        self.values.iter().map(|(name, param)| (name.as_str(), param))
     }
 
     /// An error where a `--param` does not fit the type of its default.
@@ -204,10 +190,7 @@ mod tests {
     use super::*;
 
     fn params(defaults: &str, overrides: &[(&str, &str)]) -> Params {
-        let overrides = overrides
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .collect();
+        let overrides = overrides.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         Params::new(toml::from_str(defaults).unwrap(), overrides).unwrap()
     }
 
@@ -228,9 +211,7 @@ mod tests {
 
     #[test]
     fn a_mistyped_value_is_an_error_with_an_example() {
-        let error = params("trees = 100", &[("trees", "many")])
-            .check_types()
-            .unwrap_err();
+        let error = params("trees = 100", &[("trees", "many")]).check_types().unwrap_err();
         assert_eq!(
             error.message(),
             "parameter `trees` must be a whole number like its default 100, got `many`"

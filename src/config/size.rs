@@ -8,9 +8,7 @@ pub fn parse_size(text: &str) -> Result<usize, String> {
         )
     };
     let text = text.trim();
-    let split = text
-        .find(|c: char| c.is_ascii_alphabetic())
-        .unwrap_or(text.len());
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let factor = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1.0,
@@ -24,11 +22,7 @@ pub fn parse_size(text: &str) -> Result<usize, String> {
     };
     let number: f64 = number.trim().parse().map_err(|_| wrong())?;
     let bytes = number * factor;
-    if (1.0..1e18).contains(&bytes) {
-        Ok(bytes as usize)
-    } else {
-        Err(wrong())
-    }
+    if (1.0..1e18).contains(&bytes) { Ok(bytes as usize) } else { Err(wrong()) }
 }
 
 #[cfg(test)]

@@ -49,13 +49,8 @@ impl SourceFormat {
     /// The format that a path's ending tells, if it tells one.
     fn of_path(path: &str) -> Option<Self> {
         let path = path.to_ascii_lowercase();
-        let path = [".gz", ".zst"]
-            .iter()
-            .find_map(|end| path.strip_suffix(end))
-            .unwrap_or(&path);
-        Self::ALL
-            .into_iter()
-            .find(|format| format.extensions().iter().any(|e| path.ends_with(e)))
+        let path = [".gz", ".zst"].iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
+        Self::ALL.into_iter().find(|format| format.extensions().iter().any(|e| path.ends_with(e)))
     }
 }
 
@@ -145,9 +140,7 @@ impl SourceSettings {
         configured: Option<&Self>,
     ) -> Result<Self> {
         let (configured_format, options) = match configured {
-            Some(Self::Files {
-                format, options, ..
-            }) => (Some(*format), options.clone()),
+            Some(Self::Files { format, options, .. }) => (Some(*format), options.clone()),
             _ => (None, TextOptions::default()),
         };
         let format = match (SourceFormat::of_path(path), configured_format) {
@@ -157,11 +150,7 @@ impl SourceSettings {
                     .with_hint(format!("add [sources.{name}] with `format` and `location` to the configuration, or name files that end in .csv, .json or .parquet (also .gz and .zst)"))
             })?,
         };
-        Ok(Self::Files {
-            format,
-            location: Location::parse(path, base)?,
-            options,
-        })
+        Ok(Self::Files { format, location: Location::parse(path, base)?, options })
     }
 }
 
@@ -204,8 +193,6 @@ fn text_options(source: FileSource) -> Result<TextOptions, String> {
         names: source.names,
         types: source.types,
         newlines: source.newlines.unwrap_or(default.newlines),
-        infer_rows: source
-            .infer_rows
-            .map_or(default.infer_rows, |rows| rows.get()),
+        infer_rows: source.infer_rows.map_or(default.infer_rows, |rows| rows.get()),
     })
 }

@@ -58,18 +58,11 @@ async fn check_one(ctx: &SessionContext, catalog: &Catalog, bound: &Bound) -> Da
             let schema = Arc::clone(rows.schema().inner());
             catalog.stage(relation, Some(Entry::PlannedTable(schema)));
         }
-        Action::CreateView {
-            relation,
-            definition,
-            rows,
-        } => {
+        Action::CreateView { relation, definition, rows } => {
             unique_columns(&rows)?;
             let reads = plan::reads(&bound.ast, &ctx.state())?;
             let inputs = catalog.inputs(reads).await?;
-            if inputs
-                .iter()
-                .any(|input| input.relation == relation.to_string())
-            {
+            if inputs.iter().any(|input| input.relation == relation.to_string()) {
                 return Err(Error::sql(format!("the view {relation} would read itself")).into());
             }
             catalog.stage(relation, Some(Entry::PlannedView(definition)));
@@ -91,10 +84,8 @@ fn unique_columns(rows: &LogicalPlan) -> Result<()> {
     let mut seen = BTreeSet::new();
     for field in rows.schema().fields() {
         if !seen.insert(field.name()) {
-            return Err(
-                Error::sql(format!("two columns are named `{}`", field.name()))
-                    .with_hint("rename one with AS, or name the columns instead of `*`"),
-            );
+            return Err(Error::sql(format!("two columns are named `{}`", field.name()))
+                .with_hint("rename one with AS, or name the columns instead of `*`"));
         }
     }
     Ok(())

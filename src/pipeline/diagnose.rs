@@ -23,16 +23,8 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     /// A line and column of a file's text, both from 1.
     pub(super) fn new(file: &'a str, text: &'a str, line: u64, column: u64) -> Self {
-        let source_line = text
-            .lines()
-            .nth((line as usize).saturating_sub(1))
-            .unwrap_or_default();
-        Self {
-            file,
-            line,
-            column,
-            source_line,
-        }
+        let source_line = text.lines().nth((line as usize).saturating_sub(1)).unwrap_or_default();
+        Self { file, line, column, source_line }
     }
 
     /// `file:line:column` with the line and a caret under the place.
@@ -64,10 +56,9 @@ pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
     }
     match error.find_root() {
         DataFusionError::SchemaError(cause, _) => match cause.as_ref() {
-            SchemaError::FieldNotFound {
-                field,
-                valid_fields,
-            } => unknown_column(field, valid_fields),
+            SchemaError::FieldNotFound { field, valid_fields } => {
+                unknown_column(field, valid_fields)
+            }
             other => Error::sql(other.to_string()),
         },
         DataFusionError::Plan(message) => plan_error(message, names),
@@ -78,11 +69,7 @@ pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
         DataFusionError::Configuration(message) => Error::sql(message.clone()),
         DataFusionError::ResourcesExhausted(message) => {
             let message = message.lines().next().unwrap_or(message);
-            Error::new(
-                ErrorKind::Resources,
-                format!("out of memory or disk: {message}"),
-            )
-            .with_hint(
+            Error::new(ErrorKind::Resources, format!("out of memory or disk: {message}")).with_hint(
                 "raise --memory-limit, or lower --partitions; --temp-dir says where spill files go",
             )
         }
@@ -111,10 +98,9 @@ fn with_own_hint(kind: ErrorKind, message: &str) -> Error {
 /// Recovers our own error where it crossed the engine.
 fn own(error: DataFusionError) -> Result<Error, DataFusionError> {
     match error {
-        DataFusionError::External(cause) => cause
-            .downcast::<Error>()
-            .map(|own| *own)
-            .map_err(DataFusionError::External),
+        DataFusionError::External(cause) => {
+            cause.downcast::<Error>().map(|own| *own).map_err(DataFusionError::External)
+        }
         DataFusionError::Context(text, cause) => {
             own(*cause).map_err(|cause| DataFusionError::Context(text, Box::new(cause)))
         }
@@ -156,9 +142,8 @@ fn storage(error: &DataFusionError) -> Option<Error> {
 
 fn plan_error(message: &str, names: &[String]) -> Error {
     let message = message.trim();
-    if let Some(table) = message
-        .strip_prefix("table '")
-        .and_then(|rest| rest.strip_suffix("' not found"))
+    if let Some(table) =
+        message.strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found"))
     {
         let table = table.strip_prefix("pipeline.").unwrap_or(table);
         let table = table.strip_prefix("public.").unwrap_or(table);
@@ -180,11 +165,10 @@ fn plan_error(message: &str, names: &[String]) -> Error {
     }
     // "Invalid function 'x'.\nDid you mean 'y'?"
     match message.split_once(".\nDid you mean '") {
-        Some((what, meant)) => Error::sql(
-            what.replace("Invalid function", "there is no function")
-                .replace('\'', "`"),
-        )
-        .with_hint(format!("did you mean `{}`?", meant.trim_end_matches("'?"))),
+        Some((what, meant)) => {
+            Error::sql(what.replace("Invalid function", "there is no function").replace('\'', "`"))
+                .with_hint(format!("did you mean `{}`?", meant.trim_end_matches("'?")))
+        }
         None => with_own_hint(ErrorKind::Sql, message),
     }
 }
@@ -248,19 +232,13 @@ fn word(error: &DataFusionError) -> Option<String> {
 /// Line and column of the first whole word at or below a line, all from 1.
 fn find_word(text: &str, from: u64, word: &str) -> Option<(u64, u64)> {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    text.lines()
-        .enumerate()
-        .skip(from as usize - 1)
-        .find_map(|(line, content)| {
-            let whole = content.match_indices(word).find(|(at, _)| {
-                !part(content[..*at].chars().next_back())
-                    && !part(content[at + word.len()..].chars().next())
-            })?;
-            Some((
-                line as u64 + 1,
-                content[..whole.0].chars().count() as u64 + 1,
-            ))
-        })
+    text.lines().enumerate().skip(from as usize - 1).find_map(|(line, content)| {
+        let whole = content.match_indices(word).find(|(at, _)| {
+            !part(content[..*at].chars().next_back())
+                && !part(content[at + word.len()..].chars().next())
+        })?;
+        Some((line as u64 + 1, content[..whole.0].chars().count() as u64 + 1))
+    })
 }
 
 #[cfg(test)]
@@ -270,10 +248,7 @@ mod tests {
     #[test]
     fn a_place_is_shown_with_its_line_and_a_caret() {
         let place = Place::new("a.sql", "SELECT 1,\n  byts\nFROM t", 2, 3);
-        assert_eq!(
-            place.render(),
-            "a.sql:2:3\n      |\n    2 |   byts\n      |   ^"
-        );
+        assert_eq!(place.render(), "a.sql:2:3\n      |\n    2 |   byts\n      |   ^");
     }
 
     #[test]
@@ -288,9 +263,6 @@ mod tests {
 
     #[test]
     fn words_are_found_whole() {
-        assert_eq!(
-            find_word("bytes\nSELECT bytes_in,\n  bytes FROM t", 2, "bytes"),
-            Some((3, 3))
-        );
+        assert_eq!(find_word("bytes\nSELECT bytes_in,\n  bytes FROM t", 2, "bytes"), Some((3, 3)));
     }
 }

@@ -34,21 +34,15 @@ impl Identity {
             sql: statement.sql.clone(),
             sql_hash: sql_hash(statement),
             parameters: bound.used.clone(),
-            engine: engine()
-                .into_iter()
-                .chain(settings.iter().cloned())
-                .collect(),
+            engine: engine().into_iter().chain(settings.iter().cloned()).collect(),
         };
         let unstable = plan.map(unstable_function).transpose()?.flatten();
-        let unknown = inputs
-            .iter()
-            .find_map(|input| Some((input, input.digest.as_ref().err()?)));
+        let unknown = inputs.iter().find_map(|input| Some((input, input.digest.as_ref().err()?)));
         let hash = match (unstable, unknown) {
             (Some(function), _) => Err(format!("{function}() gives another result each time")),
-            (None, Some((input, Unknown::NotVersioned))) => Err(format!(
-                "the content of {} is not versioned",
-                input.relation
-            )),
+            (None, Some((input, Unknown::NotVersioned))) => {
+                Err(format!("the content of {} is not versioned", input.relation))
+            }
             (None, Some((input, Unknown::NotMade))) => {
                 Err(format!("input {} would change", input.relation))
             }
@@ -65,9 +59,7 @@ impl Identity {
                 add(serde_json::json!(step.engine).to_string());
                 add(base.map_or_else(String::new, |base| base.fingerprint.clone()));
                 for input in inputs {
-                    add(
-                        serde_json::json!([input.relation, input.digest.as_ref().ok()]).to_string(),
-                    );
+                    add(serde_json::json!([input.relation, input.digest.as_ref().ok()]).to_string());
                 }
                 Ok(hasher.finalize().to_hex().to_string())
             }
@@ -92,12 +84,7 @@ impl Identity {
         let changed = inputs.iter().find(|input| {
             let of_input =
                 |record: &&crate::audit::LineageRecord| record.relation == input.relation;
-            let old: Vec<_> = previous
-                .inputs
-                .iter()
-                .filter(of_input)
-                .map(content)
-                .collect();
+            let old: Vec<_> = previous.inputs.iter().filter(of_input).map(content).collect();
             let new: Vec<_> = input.lineage.iter().map(content).collect();
             old != new
         });
@@ -118,9 +105,7 @@ fn content(record: &crate::audit::LineageRecord) -> impl PartialEq + use<> {
 
 /// Hash of a statement's canonical text: blanks and comments do not matter, parameters are names.
 pub(super) fn sql_hash(statement: &Statement) -> String {
-    blake3::hash(statement.ast.to_string().as_bytes())
-        .to_hex()
-        .to_string()
+    blake3::hash(statement.ast.to_string().as_bytes()).to_hex().to_string()
 }
 
 /// Versions of everything that computes.

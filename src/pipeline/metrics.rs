@@ -24,10 +24,7 @@ const MAX_METRICS: usize = 10_000;
 pub(super) fn is_metrics(relation: &Relation, schema: &Schema) -> bool {
     let column = |name| schema.field_with_name(name).map(|field| field.data_type());
     relation.layer == Layer::Eval
-        && matches!(
-            column("metric"),
-            Ok(DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8)
-        )
+        && matches!(column("metric"), Ok(DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8))
         && column("value").is_ok_and(DataType::is_numeric)
 }
 
@@ -36,9 +33,7 @@ pub(super) async fn read(
     ctx: &SessionContext,
     table: Arc<dyn TableProvider>,
 ) -> DataFusionResult<Vec<(String, Option<f64>)>> {
-    let rows = ctx
-        .read_table(table)?
-        .select_columns(&["metric", "value"])?;
+    let rows = ctx.read_table(table)?.select_columns(&["metric", "value"])?;
     let mut metrics = vec![];
     for batch in rows.limit(0, Some(MAX_METRICS))?.collect().await? {
         let names = cast(batch.column(0), &DataType::Utf8)?;
@@ -71,10 +66,7 @@ pub(super) fn records(
             metric: metric.clone(),
             value: *value,
         };
-    models
-        .iter()
-        .flat_map(|model| metrics.iter().map(|m| record(*model, m)))
-        .collect()
+    models.iter().flat_map(|model| metrics.iter().map(|m| record(*model, m))).collect()
 }
 
 /// The nearest model versions behind some inputs, through all versions between.
@@ -91,10 +83,7 @@ pub(super) async fn models_behind(
         }
         let id = VersionId::new(input.source);
         let in_models = Relation::parse(&input.relation).is_some_and(|r| r.layer == Layer::Models);
-        let is_table = audit
-            .version(&id)
-            .await?
-            .is_some_and(|v| v.kind == RelationKind::Table);
+        let is_table = audit.version(&id).await?.is_some_and(|v| v.kind == RelationKind::Table);
         if in_models && is_table {
             models.insert(id);
         } else {

@@ -1,13 +1,15 @@
 //! The driver: a folder of scripts becomes a sequence of steps, checked as a whole, then run one
 //! by one, recorded, and published together.
 //!
-//! [`script`] reads files, [`plan`] gives statements their meaning, [`check`] is pure and
+//! `script` reads files, `plan` gives statements their meaning, `check` is pure and
 //! printable, [`runner`] has all the effects. Nothing here prints: an [`Observer`] is told.
 
+mod assertion;
 mod check;
 mod diagnose;
 mod execute;
 mod identity;
+mod make;
 mod metrics;
 mod observer;
 mod origin;

@@ -30,30 +30,18 @@ pub(super) fn new_run(settings: &Settings, command: String) -> RunRecord {
 /// Start time, then six random hex digits: sortable, and unique among runs of one second.
 fn new_id(started: DateTime<Utc>) -> RunId {
     let random = RandomState::new().build_hasher().finish();
-    RunId::new(format!(
-        "{}-{:06x}",
-        started.format("%Y%m%dT%H%M%S%3fZ"),
-        random & 0xff_ffff
-    ))
+    RunId::new(format!("{}-{:06x}", started.format("%Y%m%dT%H%M%S%3fZ"), random & 0xff_ffff))
 }
 
 /// Commit of the scripts' repository and whether its work tree is dirty, where git knows.
 fn git(folder: &Path) -> (Option<String>, Option<bool>) {
     let run = |arguments: &[&str]| {
-        let output = Command::new("git")
-            .arg("-C")
-            .arg(folder)
-            .args(arguments)
-            .output()
-            .ok()?;
+        let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         output.status.success().then(|| text.trim().to_owned())
     };
     let Some(commit) = run(&["rev-parse", "HEAD"]) else {
         return (None, None);
     };
-    (
-        Some(commit),
-        run(&["status", "--porcelain"]).map(|changes| !changes.is_empty()),
-    )
+    (Some(commit), run(&["status", "--porcelain"]).map(|changes| !changes.is_empty()))
 }

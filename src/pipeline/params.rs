@@ -26,10 +26,7 @@ pub(super) struct Bound {
 
 /// Binds the parameters of a statement.
 pub(super) fn bind(statement: &Statement, params: &Params) -> Result<Bound> {
-    let mut bound = Bound {
-        ast: statement.ast.clone(),
-        used: BTreeMap::new(),
-    };
+    let mut bound = Bound { ast: statement.ast.clone(), used: BTreeMap::new() };
     let used = &mut bound.used;
     match &mut bound.ast {
         Ast::Statement(tree) => bind_in(tree.as_mut(), statement, params, used)?,
@@ -50,15 +47,8 @@ pub(super) fn bind(statement: &Statement, params: &Params) -> Result<Bound> {
 
 /// An error where a `--param` without a default is used by none of the statements.
 pub(super) fn check_all_used(bound: &[Bound], params: &Params) -> Result<()> {
-    let known: Vec<String> = bound
-        .iter()
-        .flat_map(|bound| bound.used.keys().cloned())
-        .collect();
-    let Some(name) = params
-        .undeclared()
-        .iter()
-        .find(|name| !known.contains(name))
-    else {
+    let known: Vec<String> = bound.iter().flat_map(|bound| bound.used.keys().cloned()).collect();
+    let Some(name) = params.undeclared().iter().find(|name| !known.contains(name)) else {
         return Ok(());
     };
     let error = Error::configuration(format!("--param {name}: no statement uses `${name}`"));
@@ -76,11 +66,7 @@ fn bind_in<T: VisitMut>(
     used: &mut BTreeMap<String, String>,
 ) -> Result<()> {
     let outcome = visit_expressions_mut(tree, |expr| {
-        let Expr::Value(ValueWithSpan {
-            value: Value::Placeholder(text),
-            span,
-        }) = expr
-        else {
+        let Expr::Value(ValueWithSpan { value: Value::Placeholder(text), span }) = expr else {
             return ControlFlow::Continue(());
         };
         let Some(name) = text.strip_prefix('$') else {
@@ -111,28 +97,21 @@ fn missing(text: &str, span: Span, statement: &Statement, params: &Params) -> Er
             "give it one with `--param {name}=VALUE`, or a default under [params] in pipeline.toml"
         ),
     };
-    Error::sql(format!("parameter `{text}` has no value"))
-        .at(place.render())
-        .with_hint(hint)
+    Error::sql(format!("parameter `{text}` has no value")).at(place.render()).with_hint(hint)
 }
 
 fn literal(value: &Literal, span: Span) -> Expr {
     let plain = |value| Expr::Value(ValueWithSpan { value, span });
     match value {
         Literal::Integer(number) => signed(number.unsigned_abs().to_string(), *number < 0, span),
-        Literal::Float(number) => signed(
-            format!("{:?}", number.abs()),
-            number.is_sign_negative(),
-            span,
-        ),
+        Literal::Float(number) => {
+            signed(format!("{:?}", number.abs()), number.is_sign_negative(), span)
+        }
         Literal::Boolean(truth) => plain(Value::Boolean(*truth)),
         Literal::Text(text) => plain(Value::SingleQuotedString(text.clone())),
         Literal::Timestamp(text) => Expr::TypedString(TypedString {
             data_type: DataType::Timestamp(None, TimezoneInfo::None),
-            value: ValueWithSpan {
-                value: Value::SingleQuotedString(text.clone()),
-                span,
-            },
+            value: ValueWithSpan { value: Value::SingleQuotedString(text.clone()), span },
             uses_odbc_syntax: false,
         }),
     }
@@ -140,15 +119,9 @@ fn literal(value: &Literal, span: Span) -> Expr {
 
 /// SQL has no negative literals, only negated ones.
 fn signed(digits: String, negative: bool, span: Span) -> Expr {
-    let number = Expr::Value(ValueWithSpan {
-        value: Value::Number(digits, false),
-        span,
-    });
+    let number = Expr::Value(ValueWithSpan { value: Value::Number(digits, false), span });
     match negative {
-        true => Expr::UnaryOp {
-            op: UnaryOperator::Minus,
-            expr: Box::new(number),
-        },
+        true => Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(number) },
         false => number,
     }
 }

@@ -1,19 +1,14 @@
 //! What a statement means: which relation it writes, and the plan of the rows.
 
-use datafusion::common::Result as DataFusionResult;
 use datafusion::common::TableReference;
-use datafusion::error::DataFusionError;
+use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, WriteOp};
 use datafusion::sql::parser::{CopyToSource, Statement as Ast};
-use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Query, Select, SelectItem, SetExpr, Statement as Tree, UnaryOperator,
-    Value, ValueWithSpan,
-};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::ast::{Query, Statement as Tree};
 
+use super::assertion::Assertion;
 use crate::audit::RelationKind;
 use crate::error::{Error, Result};
 use crate::warehouse::{Catalog, Entry, Relation};
@@ -22,21 +17,11 @@ use crate::warehouse::{Catalog, Entry, Relation};
 #[derive(Debug)]
 pub(super) enum Action {
     /// `CREATE [OR REPLACE] TABLE layer.name AS …`: a new version.
-    CreateTable {
-        relation: Relation,
-        rows: LogicalPlan,
-    },
+    CreateTable { relation: Relation, rows: LogicalPlan },
     /// `INSERT INTO layer.name …`: a new version that keeps the files of the one before.
-    Insert {
-        relation: Relation,
-        rows: LogicalPlan,
-    },
+    Insert { relation: Relation, rows: LogicalPlan },
     /// `CREATE [OR REPLACE] VIEW layer.name AS …`: a stored query.
-    CreateView {
-        relation: Relation,
-        definition: String,
-        rows: LogicalPlan,
-    },
+    CreateView { relation: Relation, definition: String, rows: LogicalPlan },
     /// `CREATE TABLE IF NOT EXISTS` of a relation that exists, `DROP … IF EXISTS` of none.
     Nothing { reason: &'static str },
     /// `DROP TABLE` or `DROP VIEW`.
@@ -49,19 +34,6 @@ pub(super) enum Action {
     Query(LogicalPlan),
     /// `COPY … TO`: writes outside the warehouse.
     Copy(LogicalPlan),
-}
-
-/// A blocking check.
-#[derive(Debug)]
-pub(super) struct Assertion {
-    /// The condition as written.
-    pub(super) condition: String,
-    /// What is wrong where it does not hold.
-    pub(super) message: String,
-    /// One row, one Boolean.
-    pub(super) plan: LogicalPlan,
-    /// Counts the offending rows, where the condition is about their absence.
-    pub(super) offending: Option<LogicalPlan>,
 }
 
 impl Action {
@@ -111,9 +83,7 @@ pub(super) async fn plan(
     if let Ast::Statement(tree) = &ast
         && let Tree::Assert { condition, message } = tree.as_ref()
     {
-        return assertion(condition, message.as_ref(), state)
-            .await
-            .map(Action::Assert);
+        return Assertion::plan(condition, message.as_ref(), state).await.map(Action::Assert);
     }
     let definition = definition(&ast);
     let plan = state.statement_to_plan(ast).await?;
@@ -134,10 +104,8 @@ pub(super) async fn plan(
                 }
             }
             op => {
-                let error = Error::sql(format!(
-                    "{} is not supported: versions are immutable",
-                    op.name()
-                ));
+                let error =
+                    Error::sql(format!("{} is not supported: versions are immutable", op.name()));
                 return Err(error
                     .with_hint("write a new version with CREATE OR REPLACE TABLE … AS SELECT")
                     .into());
@@ -161,9 +129,7 @@ fn define(ddl: DdlStatement, definition: Option<String>, catalog: &Catalog) -> R
             }
             match catalog.entry(&relation) {
                 Some(_) if table.if_not_exists => {
-                    return Ok(Action::Nothing {
-                        reason: "the table exists",
-                    });
+                    return Ok(Action::Nothing { reason: "the table exists" });
                 }
                 Some(existing) if !table.or_replace || existing.kind() == RelationKind::View => {
                     return Err(exists(&relation, &existing, "TABLE"));
@@ -171,15 +137,10 @@ fn define(ddl: DdlStatement, definition: Option<String>, catalog: &Catalog) -> R
                 _ => {}
             }
             if definition.is_none() {
-                return Err(
-                    Error::sql(format!("{relation}: a table is made by a query"))
-                        .with_hint("write CREATE OR REPLACE TABLE … AS SELECT …"),
-                );
+                return Err(Error::sql(format!("{relation}: a table is made by a query"))
+                    .with_hint("write CREATE OR REPLACE TABLE … AS SELECT …"));
             }
-            Ok(Action::CreateTable {
-                relation,
-                rows: table.input.as_ref().clone(),
-            })
+            Ok(Action::CreateTable { relation, rows: table.input.as_ref().clone() })
         }
         DdlStatement::CreateView(view) => {
             let relation = Relation::written(&view.name)?;
@@ -189,11 +150,7 @@ fn define(ddl: DdlStatement, definition: Option<String>, catalog: &Catalog) -> R
                 return Err(exists(&relation, &existing, "VIEW"));
             }
             let definition = definition.unwrap_or_default();
-            Ok(Action::CreateView {
-                relation,
-                definition,
-                rows: view.input.as_ref().clone(),
-            })
+            Ok(Action::CreateView { relation, definition, rows: view.input.as_ref().clone() })
         }
         DdlStatement::DropTable(drop) => {
             dropped(&drop.name, drop.if_exists, RelationKind::Table, catalog)
@@ -202,35 +159,26 @@ fn define(ddl: DdlStatement, definition: Option<String>, catalog: &Catalog) -> R
             dropped(&drop.name, drop.if_exists, RelationKind::View, catalog)
         }
         DdlStatement::CreateExternalTable(table) => match table.name.schema() {
-            Some("landing") => Ok(Action::Session(LogicalPlan::Ddl(
-                DdlStatement::CreateExternalTable(table),
-            ))),
-            _ => Err(Error::sql(format!(
-                "{}: an external table belongs to `landing`",
-                table.name
-            ))
-            .with_hint(format!(
-                "write CREATE EXTERNAL TABLE landing.{}",
-                table.name.table()
-            ))),
+            Some("landing") => {
+                Ok(Action::Session(LogicalPlan::Ddl(DdlStatement::CreateExternalTable(table))))
+            }
+            _ => Err(Error::sql(format!("{}: an external table belongs to `landing`", table.name))
+                .with_hint(format!("write CREATE EXTERNAL TABLE landing.{}", table.name.table()))),
         },
-        other => Err(Error::sql(format!(
-            "{} is not supported in a pipeline",
-            other.name()
-        ))),
+        other => Err(Error::sql(format!("{} is not supported in a pipeline", other.name()))),
     }
 }
 
 fn exists(relation: &Relation, existing: &Entry, wanted: &str) -> Error {
     match (existing.kind(), wanted) {
-        (RelationKind::Table, "VIEW") | (RelationKind::View, "TABLE") => Error::sql(format!(
-            "{relation} exists already as a {}",
-            existing.kind()
-        ))
-        .with_hint(format!(
-            "drop it first: DROP {} {relation}",
-            existing.kind().as_str().to_uppercase()
-        )),
+        (RelationKind::Table, "VIEW") | (RelationKind::View, "TABLE") => {
+            Error::sql(format!("{relation} exists already as a {}", existing.kind())).with_hint(
+                format!(
+                    "drop it first: DROP {} {relation}",
+                    existing.kind().as_str().to_uppercase()
+                ),
+            )
+        }
         _ => Error::sql(format!("{relation} exists already"))
             .with_hint(format!("write CREATE OR REPLACE {wanted} {relation}")),
     }
@@ -245,19 +193,10 @@ fn dropped(
     let relation = Relation::written(name)?;
     match catalog.entry(&relation) {
         Some(entry) if entry.kind() == kind => Ok(Action::Drop { relation }),
-        Some(entry) => Err(Error::sql(format!(
-            "{relation} is a {}, not a {kind}",
-            entry.kind()
-        ))),
-        None if if_exists => Ok(Action::Nothing {
-            reason: "there is nothing to drop",
-        }),
-        None => Err(
-            Error::sql(format!("there is no {kind} `{relation}`")).with_hint(format!(
-                "write DROP {} IF EXISTS",
-                kind.as_str().to_uppercase()
-            )),
-        ),
+        Some(entry) => Err(Error::sql(format!("{relation} is a {}, not a {kind}", entry.kind()))),
+        None if if_exists => Ok(Action::Nothing { reason: "there is nothing to drop" }),
+        None => Err(Error::sql(format!("there is no {kind} `{relation}`"))
+            .with_hint(format!("write DROP {} IF EXISTS", kind.as_str().to_uppercase()))),
     }
 }
 
@@ -293,145 +232,4 @@ pub(super) fn reads(ast: &Ast, state: &SessionState) -> DataFusionResult<Vec<Tab
         _ => ast.clone(),
     };
     state.resolve_table_references(&statement)
-}
-
-async fn assertion(
-    condition: &Expr,
-    message: Option<&Expr>,
-    state: &SessionState,
-) -> DataFusionResult<Assertion> {
-    let message = match message {
-        None => format!("{condition} does not hold"),
-        Some(Expr::Value(ValueWithSpan {
-            value: Value::SingleQuotedString(text),
-            ..
-        })) => text.clone(),
-        Some(other) => {
-            return Err(Error::sql(format!(
-                "the message of an ASSERT must be text in quotes, got {other}"
-            ))
-            .into());
-        }
-    };
-    let plan = plan_expression(without_exists(condition.clone()), state).await?;
-    let field = plan.schema().field(0);
-    if !matches!(
-        field.data_type(),
-        datafusion::arrow::datatypes::DataType::Boolean
-    ) {
-        return Err(Error::sql(format!("the condition of an ASSERT must be true or false, got {}", field.data_type()))
-            .with_hint("for example ASSERT (SELECT count(*) FROM silver.flows WHERE bytes < 0) = 0 AS 'negative bytes'")
-            .into());
-    }
-    let offending = match offending(condition) {
-        Some(count) => Some(plan_expression(count, state).await?),
-        None => None,
-    };
-    Ok(Assertion {
-        condition: condition.to_string(),
-        message,
-        plan,
-        offending,
-    })
-}
-
-/// DataFusion has no plan for `EXISTS` outside of `WHERE`; a count tells the same.
-fn without_exists(condition: Expr) -> Expr {
-    match condition {
-        Expr::Nested(inner) => Expr::Nested(Box::new(without_exists(*inner))),
-        Expr::UnaryOp {
-            op: UnaryOperator::Not,
-            expr,
-        } => Expr::UnaryOp {
-            op: UnaryOperator::Not,
-            expr: Box::new(without_exists(*expr)),
-        },
-        Expr::BinaryOp {
-            left,
-            op: op @ (BinaryOperator::And | BinaryOperator::Or),
-            right,
-        } => {
-            let (left, right) = (without_exists(*left), without_exists(*right));
-            Expr::BinaryOp {
-                left: Box::new(left),
-                op,
-                right: Box::new(right),
-            }
-        }
-        Expr::Exists { subquery, negated } => match counted(&subquery) {
-            None => Expr::Exists { subquery, negated },
-            Some(count) => Expr::BinaryOp {
-                left: Box::new(count),
-                op: if negated {
-                    BinaryOperator::Eq
-                } else {
-                    BinaryOperator::Gt
-                },
-                right: Box::new(Expr::value(Value::Number("0".into(), false))),
-            },
-        },
-        other => other,
-    }
-}
-
-/// An expression that counts offending rows: of `(SELECT count…) = 0` and `NOT EXISTS (SELECT …)`.
-fn offending(condition: &Expr) -> Option<Expr> {
-    match condition {
-        Expr::Nested(inner) => offending(inner),
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::Eq,
-            right,
-        } => match (left.as_ref(), right.as_ref()) {
-            (
-                count @ Expr::Subquery(_),
-                Expr::Value(ValueWithSpan {
-                    value: Value::Number(n, _),
-                    ..
-                }),
-            ) if n == "0" => Some(count.clone()),
-            _ => None,
-        },
-        Expr::Exists {
-            subquery,
-            negated: true,
-        } => counted(subquery),
-        Expr::UnaryOp {
-            op: UnaryOperator::Not,
-            expr,
-        } => match expr.as_ref() {
-            Expr::Exists {
-                subquery,
-                negated: false,
-            } => counted(subquery),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn counted(subquery: &Query) -> Option<Expr> {
-    let text = format!("(SELECT count(*) FROM ({subquery}))");
-    Parser::new(&GenericDialect {})
-        .try_with_sql(&text)
-        .ok()?
-        .parse_expr()
-        .ok()
-}
-
-/// Plans `SELECT expression`, keeping the places in the expression.
-async fn plan_expression(expression: Expr, state: &SessionState) -> DataFusionResult<LogicalPlan> {
-    let mut parser = Parser::new(&GenericDialect {})
-        .try_with_sql("SELECT 1")
-        .map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
-    let mut query = parser
-        .parse_query()
-        .map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
-    if let SetExpr::Select(select) = query.body.as_mut() {
-        let select: &mut Select = select;
-        select.projection = vec![SelectItem::UnnamedExpr(expression)];
-    }
-    state
-        .statement_to_plan(Ast::Statement(Box::new(Tree::Query(query))))
-        .await
 }

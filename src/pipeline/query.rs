@@ -44,22 +44,14 @@ pub async fn start(settings: &Settings, sql: &str) -> Result<Rows> {
     let catalog = runner::open_catalog(settings, &audit).await?;
     let ctx = session::build(settings, &catalog)?;
     let explain = |error| diagnose::explain(error, &statement, &catalog.readable_names());
-    let plan = match plan::plan(bound.ast, &ctx.state(), &catalog)
-        .await
-        .map_err(explain)?
-    {
+    let plan = match plan::plan(bound.ast, &ctx.state(), &catalog).await.map_err(explain)? {
         Action::Query(plan) => plan,
         other => {
-            return Err(
-                Error::sql(format!("a {} statement is not a query", other.kind()))
-                    .with_hint("put statements that write into a script and run `pipeline exec`"),
-            );
+            return Err(Error::sql(format!("a {} statement is not a query", other.kind()))
+                .with_hint("put statements that write into a script and run `pipeline exec`"));
         }
     };
     let frame = ctx.execute_logical_plan(plan).await.map_err(explain)?;
     let stream = frame.execute_stream().await.map_err(explain)?;
-    Ok(Rows {
-        stream,
-        _session: ctx,
-    })
+    Ok(Rows { stream, _session: ctx })
 }

@@ -73,11 +73,7 @@ pub async fn exec(
     if options.dry_run {
         let dry = RunId::new("dry-run");
         let (steps, _) = perform(settings, options, &audit, &dry, observer).await?;
-        return Ok(RunSummary {
-            run: None,
-            steps,
-            published: 0,
-        });
+        return Ok(RunSummary { run: None, steps, published: 0 });
     }
     let record = origin::new_run(settings, options.command.clone());
     let run = record.id.clone();
@@ -90,9 +86,7 @@ pub async fn exec(
             origin: param.origin.to_string(),
         })
         .collect();
-    let lease = audit
-        .acquire_lease(&settings.warehouse.to_string(), &run, LEASE)
-        .await;
+    let lease = audit.acquire_lease(&settings.warehouse.to_string(), &run, LEASE).await;
     audit.begin_run(&record, &params).await?;
     let outcome = match &lease {
         // A run that was refused the warehouse is on record too.
@@ -134,11 +128,7 @@ async fn perform_and_publish(
 ) -> Result<RunSummary> {
     let (steps, changes) = perform(settings, options, audit, &lease.run, observer).await?;
     audit.publish(lease, &changes).await?;
-    Ok(RunSummary {
-        run: Some(lease.run.clone()),
-        steps,
-        published: changes.len(),
-    })
+    Ok(RunSummary { run: Some(lease.run.clone()), steps, published: changes.len() })
 }
 
 /// Checks all statements, then runs them one by one.
@@ -150,20 +140,12 @@ async fn perform(
     observer: &dyn Observer,
 ) -> Result<(Vec<StepSummary>, Vec<Change>)> {
     let path = settings.selected.as_deref().unwrap_or(&settings.scripts);
-    let statements = options
-        .selection
-        .apply(script::read(&settings.scripts, path)?)?;
+    let statements = options.selection.apply(script::read(&settings.scripts, path)?)?;
     let catalog = open_catalog(settings, audit).await?;
     let bound = check::check(&statements, settings, &catalog).await?;
 
     let ctx = session::build(settings, &catalog)?;
-    let mut steps = Steps::new(
-        run,
-        ctx,
-        catalog,
-        observer,
-        (options.force, options.dry_run),
-    );
+    let mut steps = Steps::new(run, ctx, catalog, observer, (options.force, options.dry_run));
     let total = statements.len();
     let outlook = |index: usize| {
         let statement = &statements[index];
@@ -178,11 +160,7 @@ async fn perform(
     let mut rest = statements.iter().zip(&bound).enumerate();
     while let Some((index, (statement, bound))) = rest.next() {
         let span = tracing::info_span!("step", ordinal = index + 1, file = statement.file);
-        match steps
-            .run(statement, bound, outlook(index))
-            .instrument(span)
-            .await
-        {
+        match steps.run(statement, bound, outlook(index)).instrument(span).await {
             Ok(summary) => summaries.push(summary),
             Err(error) => {
                 for (index, (statement, _)) in rest {
@@ -192,17 +170,9 @@ async fn perform(
             }
         }
     }
-    let change = |(relation, version): (Relation, _)| Change {
-        relation: relation.to_string(),
-        version,
-    };
-    Ok((
-        summaries,
-        std::mem::take(&mut steps.changes)
-            .into_iter()
-            .map(change)
-            .collect(),
-    ))
+    let change =
+        |(relation, version): (Relation, _)| Change { relation: relation.to_string(), version };
+    Ok((summaries, std::mem::take(&mut steps.changes).into_iter().map(change).collect()))
 }
 
 /// Renews the lease until it is lost. A store that is away for a moment is no loss: the publish

@@ -48,19 +48,16 @@ pub(super) fn read(root: &Path, path: &Path) -> Result<Vec<Statement>> {
         statements.extend(parse(&name.to_string_lossy(), &text)?);
     }
     if statements.is_empty() {
-        return Err(
-            Error::configuration(format!("no SQL statements in {}", path.display()))
-                .with_hint("a pipeline is a folder of .sql files, in sub-folders by phase"),
-        );
+        return Err(Error::configuration(format!("no SQL statements in {}", path.display()))
+            .with_hint("a pipeline is a folder of .sql files, in sub-folders by phase"));
     }
     Ok(statements)
 }
 
 /// Parses one script into statements.
 pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Statement>> {
-    let tokens = Tokenizer::new(&GenericDialect {}, text)
-        .tokenize_with_location()
-        .map_err(|error| {
+    let tokens =
+        Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().map_err(|error| {
             Error::sql(format!("{file} is not valid SQL"))
                 .at(Place::new(file, text, error.location.line, error.location.column).render())
                 .with_source(error)
@@ -72,28 +69,18 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Statement>> {
         let Some((first, last)) = ends(statement) else {
             continue;
         };
-        let start = offset(
-            text,
-            &offsets,
-            first.span.start.line,
-            first.span.start.column,
-        );
+        let start = offset(text, &offsets, first.span.start.line, first.span.start.column);
         let end = offset(text, &offsets, last.span.end.line, last.span.end.column);
         let sql = text.get(start..end).unwrap_or_default();
         // Padding keeps the places of the tree those of the file.
         let (line, column) = (first.span.start.line, first.span.start.column);
-        let padded = format!(
-            "{}{}{sql}",
-            "\n".repeat(line as usize - 1),
-            " ".repeat(column as usize - 1)
-        );
+        let padded =
+            format!("{}{}{sql}", "\n".repeat(line as usize - 1), " ".repeat(column as usize - 1));
         let parsed = DFParserBuilder::new(padded.as_str())
             .with_dialect(&GenericDialect {})
             .build()
             .and_then(|mut parser| parser.parse_statements());
-        let ast = parsed
-            .map_err(|error| syntax_error(file, text, line, error))?
-            .pop_front();
+        let ast = parsed.map_err(|error| syntax_error(file, text, line, error))?.pop_front();
         let Some(ast) = ast else { continue };
         statements.push(Statement {
             file: file.to_owned(),
@@ -116,19 +103,12 @@ fn syntax_error(
 ) -> Error {
     let message = error.strip_backtrace();
     let message = message.strip_prefix("SQL error: ").unwrap_or(&message);
-    let message = message
-        .trim_start_matches("ParserError(\"")
-        .trim_end_matches("\")");
+    let message = message.trim_start_matches("ParserError(\"").trim_end_matches("\")");
     // The parser puts its place at the end of its text.
     let (message, place) = match message.rsplit_once(" at Line: ") {
         Some((message, place)) => {
-            let mut numbers = place
-                .split(", Column: ")
-                .filter_map(|n| n.trim().parse().ok());
-            (
-                message,
-                (numbers.next().unwrap_or(line), numbers.next().unwrap_or(1)),
-            )
+            let mut numbers = place.split(", Column: ").filter_map(|n| n.trim().parse().ok());
+            (message, (numbers.next().unwrap_or(line), numbers.next().unwrap_or(1)))
         }
         None => (message, (line, 1)),
     };
@@ -144,19 +124,14 @@ fn ends(tokens: &[TokenWithSpan]) -> Option<(&TokenWithSpan, &TokenWithSpan)> {
 
 fn line_offsets(text: &str) -> Vec<usize> {
     let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-    std::iter::once(0)
-        .chain(breaks.map(|(i, _)| i + 1))
-        .collect()
+    std::iter::once(0).chain(breaks.map(|(i, _)| i + 1)).collect()
 }
 
 /// Byte offset of a line and column (in characters), both from 1.
 fn offset(text: &str, lines: &[usize], line: u64, column: u64) -> usize {
     let start = lines.get(line as usize - 1).copied().unwrap_or(text.len());
     let rest = text.get(start..).unwrap_or_default();
-    let inside = rest
-        .char_indices()
-        .nth(column as usize - 1)
-        .map_or(rest.len(), |(i, _)| i);
+    let inside = rest.char_indices().nth(column as usize - 1).map_or(rest.len(), |(i, _)| i);
     start + inside
 }
 
@@ -180,10 +155,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
     for entry in entries {
         if entry.is_dir() {
             scripts.extend(files(&entry)?);
-        } else if entry
-            .extension()
-            .is_some_and(|extension| extension == "sql")
-        {
+        } else if entry.extension().is_some_and(|extension| extension == "sql") {
             scripts.push(entry);
         }
     }
@@ -191,16 +163,12 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn base(path: &Path) -> &str {
-    path.file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default()
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
 fn in_order(a: &str, b: &str) -> Ordering {
     let number = |name: &str| -> Option<u64> {
-        let end = name
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(name.len());
+        let end = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
         name[..end].parse().ok()
     };
     match (number(a), number(b)) {

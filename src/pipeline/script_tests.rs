@@ -1,11 +1,7 @@
 use super::*;
 
 fn sqls(text: &str) -> Vec<String> {
-    parse("1_a/b.sql", text)
-        .unwrap()
-        .into_iter()
-        .map(|statement| statement.sql)
-        .collect()
+    parse("1_a/b.sql", text).unwrap().into_iter().map(|statement| statement.sql).collect()
 }
 
 #[test]
@@ -23,10 +19,7 @@ fn places_are_those_in_the_file() {
 
 #[test]
 fn text_with_any_characters_is_cut_at_the_right_place() {
-    assert_eq!(
-        sqls("SELECT 'äöü 😀' AS ü; SELECT 'ß'"),
-        ["SELECT 'äöü 😀' AS ü", "SELECT 'ß'"]
-    );
+    assert_eq!(sqls("SELECT 'äöü 😀' AS ü; SELECT 'ß'"), ["SELECT 'äöü 😀' AS ü", "SELECT 'ß'"]);
     assert_eq!(sqls("SELECT 1;\r\nSELECT 2;\r\n"), ["SELECT 1", "SELECT 2"]);
 }
 
@@ -49,13 +42,8 @@ fn syntax_errors_name_the_place_in_the_file() {
     let error = parse("1_a/b.sql", "SELECT 1;\n\nSELECT 2\n  FROM x WHERE )").unwrap_err();
     let report = error.report();
     assert!(report.contains("1_a/b.sql:4:16"), "{report}");
-    assert!(
-        report.contains("    4 |   FROM x WHERE )\n      |                ^"),
-        "{report}"
-    );
-    let open_quote = parse("b.sql", "SELECT 1;\nSELECT 'open")
-        .unwrap_err()
-        .report();
+    assert!(report.contains("    4 |   FROM x WHERE )\n      |                ^"), "{report}");
+    let open_quote = parse("b.sql", "SELECT 1;\nSELECT 'open").unwrap_err().report();
     assert!(open_quote.contains("b.sql:2:8"), "{open_quote}");
 }
 

@@ -33,23 +33,12 @@ impl Selection {
             }
         }
         let position = |text: &String, last: bool| {
-            let mut hits = statements
-                .iter()
-                .enumerate()
-                .filter(|(_, s)| matches(s, text))
-                .map(|(i, _)| i);
+            let mut hits =
+                statements.iter().enumerate().filter(|(_, s)| matches(s, text)).map(|(i, _)| i);
             if last { hits.next_back() } else { hits.next() }
         };
-        let from = self
-            .from
-            .as_ref()
-            .and_then(|text| position(text, false))
-            .unwrap_or(0);
-        let until = self
-            .until
-            .as_ref()
-            .and_then(|text| position(text, true))
-            .unwrap_or(usize::MAX);
+        let from = self.from.as_ref().and_then(|text| position(text, false)).unwrap_or(0);
+        let until = self.until.as_ref().and_then(|text| position(text, true)).unwrap_or(usize::MAX);
         let chosen = |statement: &Statement| {
             self.select.is_empty() || self.select.iter().any(|text| matches(statement, text))
         };
@@ -60,11 +49,9 @@ impl Selection {
             .map(|(_, statement)| statement)
             .collect();
         match statements.is_empty() {
-            true => Err(
-                Error::configuration("no statement is left to run").with_hint(
-                    "--from must name something before --until, and --select something between",
-                ),
-            ),
+            true => Err(Error::configuration("no statement is left to run").with_hint(
+                "--from must name something before --until, and --select something between",
+            )),
             false => Ok(statements),
         }
     }
@@ -72,8 +59,7 @@ impl Selection {
     fn texts(&self) -> impl Iterator<Item = (&'static str, &String)> {
         let from = self.from.iter().map(|text| ("--from", text));
         let until = self.until.iter().map(|text| ("--until", text));
-        from.chain(until)
-            .chain(self.select.iter().map(|text| ("--select", text)))
+        from.chain(until).chain(self.select.iter().map(|text| ("--select", text)))
     }
 }
 
@@ -85,15 +71,9 @@ fn matches(statement: &Statement, text: &str) -> bool {
 /// Everything a statement can be called: its phase, its folders, its file, its relation.
 fn names(statement: &Statement) -> Vec<String> {
     let file = &statement.file;
-    let folders = file
-        .match_indices('/')
-        .map(|(end, _)| file[..end].to_owned());
+    let folders = file.match_indices('/').map(|(end, _)| file[..end].to_owned());
     let mut names: Vec<String> = folders.collect();
-    names.extend([
-        statement.phase.clone(),
-        file.clone(),
-        file.trim_end_matches(".sql").to_owned(),
-    ]);
+    names.extend([statement.phase.clone(), file.clone(), file.trim_end_matches(".sql").to_owned()]);
     names.extend(target(&statement.ast));
     names
 }
@@ -119,9 +99,6 @@ pub(super) fn target(ast: &Ast) -> Option<String> {
 pub(super) fn subject(ast: &Ast) -> String {
     target(ast).unwrap_or_else(|| {
         let text = ast.to_string();
-        text.split([' ', '('])
-            .next()
-            .unwrap_or_default()
-            .to_uppercase()
+        text.split([' ', '(']).next().unwrap_or_default().to_uppercase()
     })
 }

@@ -39,10 +39,7 @@ impl SchemaProvider for AuditTables {
             return Ok(None);
         }
         let batch = to_batch(&self.0.read(name).await?)?;
-        Ok(Some(Arc::new(MemTable::try_new(
-            batch.schema(),
-            vec![vec![batch]],
-        )?)))
+        Ok(Some(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?)))
     }
 
     fn table_exist(&self, name: &str) -> bool {
@@ -51,18 +48,10 @@ impl SchemaProvider for AuditTables {
 }
 
 fn to_batch(rows: &Rows) -> Result<RecordBatch> {
-    let fields = rows
-        .columns
-        .iter()
-        .map(|(name, kind)| Field::new(name, data_type(*kind), true));
+    let fields = rows.columns.iter().map(|(name, kind)| Field::new(name, data_type(*kind), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let columns = rows.columns.iter().enumerate().map(|(i, (_, kind))| {
-        to_array(
-            *kind,
-            rows.rows
-                .iter()
-                .map(|row| row.get(i).unwrap_or(&Value::Null)),
-        )
+        to_array(*kind, rows.rows.iter().map(|row| row.get(i).unwrap_or(&Value::Null)))
     });
     Ok(RecordBatch::try_new(schema, columns.collect())?)
 }
@@ -96,11 +85,11 @@ fn to_array<'a>(kind: ColumnType, values: impl Iterator<Item = &'a Value>) -> Ar
             Value::Boolean(truth) => Some(*truth),
             _ => None,
         }))),
-        ColumnType::Timestamp => Arc::new(TimestampMicrosecondArray::from_iter(values.map(
-            |value| match value {
+        ColumnType::Timestamp => {
+            Arc::new(TimestampMicrosecondArray::from_iter(values.map(|value| match value {
                 Value::Timestamp(time) => Some(time.timestamp_micros()),
                 _ => None,
-            },
-        ))),
+            })))
+        }
     }
 }

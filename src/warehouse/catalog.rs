@@ -174,19 +174,9 @@ impl Catalog {
 
     /// Every name that a statement can read, for suggestions.
     pub fn readable_names(&self) -> Vec<String> {
-        let relations: Vec<_> = self
-            .0
-            .entries
-            .read()
-            .keys()
-            .map(Relation::to_string)
-            .collect();
-        let landing = self
-            .0
-            .landing
-            .names()
-            .map(str::to_owned)
-            .chain(self.0.external.table_names());
+        let relations: Vec<_> = self.0.entries.read().keys().map(Relation::to_string).collect();
+        let landing =
+            self.0.landing.names().map(str::to_owned).chain(self.0.external.table_names());
         let landing = landing.map(|name| format!("{LANDING}.{name}"));
         let audit = AuditTables::names().map(|name| format!("{AUDIT}.{name}"));
         relations.into_iter().chain(landing).chain(audit).collect()
@@ -217,19 +207,13 @@ impl Catalog {
         if let Some(open) = self.0.opened.lock().get(name) {
             return Ok(Some(Arc::clone(open)));
         }
-        let Some(SourceSettings::Files {
-            format,
-            location,
-            options,
-        }) = self.0.landing.get(name)
+        let Some(SourceSettings::Files { format, location, options }) = self.0.landing.get(name)
         else {
             return Ok(None);
         };
         let state = self.session_state()?;
         let open = Arc::new(Landing::open(name, *format, location, options, &state).await?);
-        Ok(Some(Arc::clone(
-            self.0.opened.lock().entry(name.to_owned()).or_insert(open),
-        )))
+        Ok(Some(Arc::clone(self.0.opened.lock().entry(name.to_owned()).or_insert(open))))
     }
 
     /// The table made by `CREATE EXTERNAL TABLE landing.NAME` in this session.
@@ -241,10 +225,7 @@ impl Catalog {
     }
 
     async fn plan_view(&self, definition: &str) -> DataFusionResult<Arc<dyn TableProvider>> {
-        let plan = self
-            .session_state()?
-            .create_logical_plan(definition)
-            .await?;
+        let plan = self.session_state()?.create_logical_plan(definition).await?;
         Ok(Arc::new(ViewTable::new(plan, Some(definition.to_owned()))))
     }
 }
@@ -289,17 +270,12 @@ struct LayerSchema {
 impl SchemaProvider for LayerSchema {
     fn table_names(&self) -> Vec<String> {
         let entries = self.catalog.0.entries.read();
-        let names = entries
-            .keys()
-            .filter(|relation| relation.layer == self.layer);
+        let names = entries.keys().filter(|relation| relation.layer == self.layer);
         names.map(|relation| relation.name.clone()).collect()
     }
 
     async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        let relation = Relation {
-            layer: self.layer,
-            name: name.to_owned(),
-        };
+        let relation = Relation { layer: self.layer, name: name.to_owned() };
         let Some(entry) = self.catalog.entry(&relation) else {
             return Ok(None);
         };
@@ -330,9 +306,7 @@ struct LandingSchema {
 impl SchemaProvider for LandingSchema {
     fn table_names(&self) -> Vec<String> {
         let configured = self.catalog.0.landing.names().map(str::to_owned);
-        configured
-            .chain(self.catalog.0.external.table_names())
-            .collect()
+        configured.chain(self.catalog.0.external.table_names()).collect()
     }
 
     async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {

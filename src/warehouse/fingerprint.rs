@@ -64,9 +64,7 @@ impl Fingerprint {
 
     /// Reads 32 hex digits.
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == 32)
-            .then(|| u128::from_str_radix(text, 16).ok().map(Self))
-            .flatten()
+        (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok().map(Self)).flatten()
     }
 }
 
@@ -80,11 +78,7 @@ impl fmt::Display for Fingerprint {
 fn schema_hash(schema: &Schema) -> u128 {
     let mut text = String::new();
     for field in schema.fields() {
-        text.push_str(&format!(
-            "{:?}:{}\n",
-            field.name(),
-            logical(field.data_type())
-        ));
+        text.push_str(&format!("{:?}:{}\n", field.name(), logical(field.data_type())));
     }
     XxHash3_128::oneshot(text.as_bytes())
 }
@@ -189,9 +183,7 @@ fn mix_column(column: &ArrayRef, rows: &mut [Lanes]) -> Result<(), ArrowError> {
         }
         DataType::Utf8View => {
             let array = column.as_string_view();
-            mix_each(array, rows, |row, i| {
-                row.mix_bytes(array.value(i).as_bytes())
-            });
+            mix_each(array, rows, |row, i| row.mix_bytes(array.value(i).as_bytes()));
         }
         DataType::BinaryView => {
             let array = column.as_binary_view();
@@ -199,9 +191,7 @@ fn mix_column(column: &ArrayRef, rows: &mut [Lanes]) -> Result<(), ArrowError> {
         }
         DataType::Utf8 => {
             let array = column.as_string::<i32>();
-            mix_each(array, rows, |row, i| {
-                row.mix_bytes(array.value(i).as_bytes())
-            });
+            mix_each(array, rows, |row, i| row.mix_bytes(array.value(i).as_bytes()));
         }
         DataType::FixedSizeBinary(_) => {
             let array: &FixedSizeBinaryArray = column.as_fixed_size_binary();
@@ -251,11 +241,7 @@ fn mix_each(array: &dyn Array, rows: &mut [Lanes], mut mix: impl FnMut(&mut Lane
     match array.nulls().filter(|nulls| nulls.null_count() > 0) {
         None => rows.iter_mut().enumerate().for_each(|(i, row)| mix(row, i)),
         Some(nulls) => rows.iter_mut().enumerate().for_each(|(i, row)| {
-            if nulls.is_null(i) {
-                row.mix(NULL.0, NULL.1)
-            } else {
-                mix(row, i)
-            }
+            if nulls.is_null(i) { row.mix(NULL.0, NULL.1) } else { mix(row, i) }
         }),
     }
 }
@@ -279,11 +265,7 @@ fn same(value: u64) -> (u64, u64) {
 
 /// All NaNs are one value; the zeros stay apart, as their bits do in the file.
 fn f64_bits(value: f64) -> u64 {
-    if value.is_nan() {
-        f64::NAN.to_bits()
-    } else {
-        value.to_bits()
-    }
+    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
 }
 
 #[cfg(test)]

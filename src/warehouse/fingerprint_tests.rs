@@ -42,10 +42,7 @@ fn sample() -> RecordBatch {
 fn order_and_batching_do_not_matter() {
     let all = sample();
     let whole = fingerprint(std::slice::from_ref(&all));
-    assert_eq!(
-        whole,
-        fingerprint(&[all.slice(60, 40), all.slice(0, 7), all.slice(7, 53)])
-    );
+    assert_eq!(whole, fingerprint(&[all.slice(60, 40), all.slice(0, 7), all.slice(7, 53)]));
 }
 
 #[test]
@@ -69,12 +66,7 @@ fn rows_and_duplicates_count() {
 
 #[test]
 fn encodings_of_one_logical_type_are_equal() {
-    let texts = [
-        Some("a"),
-        None,
-        Some(""),
-        Some("a longer text that is not inlined"),
-    ];
+    let texts = [Some("a"), None, Some(""), Some("a longer text that is not inlined")];
     let plain: ArrayRef = Arc::new(StringArray::from_iter(texts));
     let expected = fingerprint(&[batch(vec![("t", plain)])]);
     let others: [ArrayRef; 3] = [
@@ -103,12 +95,8 @@ fn values_do_not_move_between_columns_or_rows() {
 
 #[test]
 fn names_and_types_count() {
-    let named = |name| {
-        fingerprint(&[batch(vec![(
-            name,
-            Arc::new(Int64Array::from(vec![1])) as ArrayRef,
-        )])])
-    };
+    let named =
+        |name| fingerprint(&[batch(vec![(name, Arc::new(Int64Array::from(vec![1])) as ArrayRef)])]);
     assert_ne!(named("a"), named("b"));
     let narrow: ArrayRef = Arc::new(Int32Array::from(vec![1]));
     assert_ne!(named("a"), fingerprint(&[batch(vec![("a", narrow)])]));
@@ -125,10 +113,7 @@ fn null_empty_and_zero_differ() {
         fingerprint(&[batch(vec![("l", Arc::new(array))])])
     };
     assert_ne!(list(vec![None]), list(vec![Some(vec![])]));
-    assert_ne!(
-        list(vec![Some(vec![Some(1), Some(2)])]),
-        list(vec![Some(vec![Some(2), Some(1)])])
-    );
+    assert_ne!(list(vec![Some(vec![Some(1), Some(2)])]), list(vec![Some(vec![Some(2), Some(1)])]));
     assert_ne!(
         list(vec![Some(vec![Some(1)]), Some(vec![Some(2)])]),
         list(vec![Some(vec![Some(1), Some(2)]), Some(vec![])])
@@ -146,8 +131,5 @@ fn an_insert_continues_a_fingerprint() {
 
 #[test]
 fn the_value_is_fixed_for_ever() {
-    assert_eq!(
-        fingerprint(&[sample()]).to_string(),
-        "1a478d433fb377f538c51334f80545e9"
-    );
+    assert_eq!(fingerprint(&[sample()]).to_string(), "1a478d433fb377f538c51334f80545e9");
 }

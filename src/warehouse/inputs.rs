@@ -74,16 +74,11 @@ impl Catalog {
     ) -> Result<(Input, Option<Nested>)> {
         if let Some(relation) = Relation::of(reference) {
             let entry = self.entry(&relation);
-            let nested = entry
-                .as_ref()
-                .and_then(|e| e.definition())
-                .map(|d| Nested(d.to_owned()));
+            let nested = entry.as_ref().and_then(|e| e.definition()).map(|d| Nested(d.to_owned()));
             let version = entry.as_ref().and_then(|entry| entry.version());
             let input = Input {
                 relation: name.clone(),
-                digest: version
-                    .map(|version| version.fingerprint.clone())
-                    .ok_or(Unknown::NotMade),
+                digest: version.map(|version| version.fingerprint.clone()).ok_or(Unknown::NotMade),
                 lineage: version
                     .map(|version| LineageRecord {
                         relation: name,
@@ -101,16 +96,9 @@ impl Catalog {
         }
         if reference.schema() == Some(LANDING) {
             let source = reference.table();
-            if self
-                .external(source)
-                .await
-                .map_err(unlistable(&name))?
-                .is_some()
-            {
-                let objects = self
-                    .external_objects(source, state)
-                    .await
-                    .map_err(unlistable(&name))?;
+            if self.external(source).await.map_err(unlistable(&name))?.is_some() {
+                let objects =
+                    self.external_objects(source, state).await.map_err(unlistable(&name))?;
                 return Ok((objects_input(name, objects, ""), None));
             }
             match self.landing().get(source) {
@@ -124,11 +112,8 @@ impl Catalog {
                         etag: None,
                         modified: None,
                     };
-                    let input = Input {
-                        relation: name,
-                        digest: Ok(query.clone()),
-                        lineage: vec![record],
-                    };
+                    let input =
+                        Input { relation: name, digest: Ok(query.clone()), lineage: vec![record] };
                     return Ok((input, Some(Nested(query.clone()))));
                 }
                 Some(settings @ SourceSettings::Files { .. }) => {
@@ -145,14 +130,7 @@ impl Catalog {
             }
         }
         // The audit store, the information schema: their content is not versioned.
-        Ok((
-            Input {
-                relation: name,
-                digest: Err(Unknown::NotVersioned),
-                lineage: vec![],
-            },
-            None,
-        ))
+        Ok((Input { relation: name, digest: Err(Unknown::NotVersioned), lineage: vec![] }, None))
     }
 
     /// The objects behind `CREATE EXTERNAL TABLE`.
@@ -172,17 +150,11 @@ impl Catalog {
         for url in listing.table_paths() {
             let store = state.runtime_env().object_store(url)?;
             let extension = &listing.options().file_extension;
-            let files: Vec<ObjectMeta> = url
-                .list_all_files(state, store.as_ref(), extension)
-                .await?
-                .try_collect()
-                .await?;
+            let files: Vec<ObjectMeta> =
+                url.list_all_files(state, store.as_ref(), extension).await?.try_collect().await?;
             let base = url.object_store();
-            objects.extend(
-                files
-                    .into_iter()
-                    .map(|f| (format!("{}{}", base.as_str(), f.location), f)),
-            );
+            objects
+                .extend(files.into_iter().map(|f| (format!("{}{}", base.as_str(), f.location), f)));
         }
         Ok(objects)
     }
@@ -216,11 +188,7 @@ fn objects_input(relation: String, objects: Vec<(String, ObjectMeta)>, reading: 
         true => Err(Unknown::NotVersioned),
         false => Ok(digest.finalize().to_hex().to_string()),
     };
-    Input {
-        relation,
-        digest,
-        lineage,
-    }
+    Input { relation, digest, lineage }
 }
 
 /// The audit store keeps microseconds.

@@ -46,15 +46,8 @@ async fn first_error(
     schema: &SchemaRef,
     store: &Arc<dyn ObjectStore>,
 ) -> DataFusionResult<Option<String>> {
-    let bytes = store
-        .get(&file.location)
-        .await?
-        .into_stream()
-        .map_err(DataFusionError::from);
-    let compression = part
-        .format
-        .compression_type()
-        .unwrap_or(FileCompressionType::UNCOMPRESSED);
+    let bytes = store.get(&file.location).await?.into_stream().map_err(DataFusionError::from);
+    let compression = part.format.compression_type().unwrap_or(FileCompressionType::UNCOMPRESSED);
     let chunks = compression.convert_stream(bytes.boxed())?;
     let format: &dyn std::any::Any = part.format.as_ref();
     let outcome = if let Some(csv) = format.downcast_ref::<CsvFormat>() {
@@ -64,9 +57,7 @@ async fn first_error(
     } else {
         Ok(())
     };
-    Ok(outcome
-        .err()
-        .map(|error| lines_from_one(&error.to_string())))
+    Ok(outcome.err().map(|error| lines_from_one(&error.to_string())))
 }
 
 /// Arrow counts the lines of wrong values from 0, those of wrong widths from 1.
@@ -76,9 +67,7 @@ fn lines_from_one(message: &str) -> String {
     let Some((head, tail)) = message.split_once(BEFORE).filter(|_| is_value) else {
         return message.to_owned();
     };
-    let digits = tail
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(tail.len());
+    let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
     match tail[..digits].parse::<usize>() {
         Ok(line) => format!("{head}{BEFORE}{}{}", line + 1, &tail[digits..]),
         Err(_) => message.to_owned(),
@@ -144,6 +133,5 @@ async fn read_json_lines(schema: &SchemaRef, mut chunks: Chunks) -> Result<(), A
 fn json_line(schema: &SchemaRef, line: &[u8], number: usize) -> Result<(), ArrowError> {
     let mut decoder = JsonReaderBuilder::new(schema.clone()).build_decoder()?;
     let read = decoder.decode(line).and_then(|_| decoder.flush());
-    read.map(|_| ())
-        .map_err(|error| ArrowError::JsonError(format!("{error} at line {number}")))
+    read.map(|_| ()).map_err(|error| ArrowError::JsonError(format!("{error} at line {number}")))
 }

@@ -12,6 +12,7 @@ mod malformed;
 mod manifest;
 mod relation;
 mod schema;
+mod source_schema;
 mod store;
 mod table;
 mod writer;

@@ -52,10 +52,7 @@ impl Relation {
     /// The relation that `reference` names, where its schema is a layer.
     pub fn of(reference: &TableReference) -> Option<Self> {
         let layer = Layer::parse(reference.schema()?)?;
-        Some(Self {
-            layer,
-            name: reference.table().to_owned(),
-        })
+        Some(Self { layer, name: reference.table().to_owned() })
     }
 
     /// Like [`Relation::of`], for a statement that writes it. The name becomes a folder, so it is
@@ -63,22 +60,18 @@ impl Relation {
     pub fn written(reference: &TableReference) -> Result<Self> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let relation = Self::of(reference).ok_or_else(|| {
-            Error::sql(format!(
-                "`{reference}` is not in a layer that the pipeline writes"
-            ))
-            .with_hint(format!(
-                "name one of raw, silver, models, eval: `silver.{}`",
-                reference.table()
-            ))
+            Error::sql(format!("`{reference}` is not in a layer that the pipeline writes"))
+                .with_hint(format!(
+                    "name one of raw, silver, models, eval: `silver.{}`",
+                    reference.table()
+                ))
         })?;
         if relation.name.is_empty()
             || relation.name.len() > 128
             || !relation.name.chars().all(allowed)
         {
-            return Err(
-                Error::sql(format!("`{reference}` is not a name for a relation"))
-                    .with_hint("use lower-case letters, digits and `_`, at most 128"),
-            );
+            return Err(Error::sql(format!("`{reference}` is not a name for a relation"))
+                .with_hint("use lower-case letters, digits and `_`, at most 128"));
         }
         Ok(relation)
     }
@@ -86,10 +79,7 @@ impl Relation {
     /// Reads `layer.name`, as the audit store keeps it.
     pub fn parse(text: &str) -> Option<Self> {
         let (layer, name) = text.split_once('.')?;
-        Some(Self {
-            layer: Layer::parse(layer)?,
-            name: name.to_owned(),
-        })
+        Some(Self { layer: Layer::parse(layer)?, name: name.to_owned() })
     }
 }
 

@@ -32,10 +32,7 @@ pub(crate) fn from_json(text: &str) -> Result<SchemaRef> {
     let unreadable = || Error::internal("a stored schema is not readable");
     let columns: Vec<Column> =
         serde_json::from_str(text).map_err(|error| unreadable().with_source(error))?;
-    let fields = columns
-        .into_iter()
-        .map(field)
-        .collect::<Result<Fields, ArrowError>>();
+    let fields = columns.into_iter().map(field).collect::<Result<Fields, ArrowError>>();
     let fields = fields.map_err(|error| unreadable().with_source(error))?;
     Ok(Arc::new(Schema::new(fields)))
 }
@@ -58,11 +55,7 @@ fn column(field: &FieldRef) -> Column {
 }
 
 fn field(column: Column) -> Result<FieldRef, ArrowError> {
-    let mut fields = column
-        .fields
-        .into_iter()
-        .map(field)
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut fields = column.fields.into_iter().map(field).collect::<Result<Vec<_>, _>>()?;
     let data_type = match (column.data_type.as_str(), fields.pop()) {
         ("Struct", last) => DataType::Struct(fields.into_iter().chain(last).collect()),
         ("List", Some(item)) => DataType::List(item),
@@ -71,9 +64,7 @@ fn field(column: Column) -> Result<FieldRef, ArrowError> {
         (text, _) => text.parse()?,
     };
     let field = Field::new(column.name, data_type, column.nullable);
-    Ok(Arc::new(
-        field.with_metadata(column.metadata.into_iter().collect()),
-    ))
+    Ok(Arc::new(field.with_metadata(column.metadata.into_iter().collect())))
 }
 
 #[cfg(test)]

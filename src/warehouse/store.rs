@@ -55,10 +55,7 @@ impl Store {
 
     /// The full path in the store of a path below the warehouse.
     pub fn path(&self, below: &str) -> ObjectPath {
-        self.prefix
-            .parts()
-            .chain(ObjectPath::from(below).parts())
-            .collect()
+        self.prefix.parts().chain(ObjectPath::from(below).parts()).collect()
     }
 
     /// Size, time and tag of an object below the warehouse.
@@ -72,10 +69,7 @@ impl Store {
     /// Reads a small object below the warehouse.
     pub async fn read(&self, below: &str) -> Result<Vec<u8>> {
         let read = async { self.store.get(&self.path(below)).await?.bytes().await };
-        Ok(read
-            .await
-            .map_err(|error| self.error("cannot read", below, error))?
-            .to_vec())
+        Ok(read.await.map_err(|error| self.error("cannot read", below, error))?.to_vec())
     }
 
     /// Writes a small object below the warehouse.

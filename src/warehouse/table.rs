@@ -35,12 +35,7 @@ impl VersionTable {
     /// The table of these files.
     pub fn new(schema: SchemaRef, store: &Store, files: &[FileRecord]) -> Self {
         let total = |of: fn(&FileRecord) -> i64| -> usize {
-            files
-                .iter()
-                .map(of)
-                .sum::<i64>()
-                .try_into()
-                .unwrap_or(usize::MAX)
+            files.iter().map(of).sum::<i64>().try_into().unwrap_or(usize::MAX)
         };
         Self {
             schema,
@@ -73,10 +68,7 @@ impl TableProvider for VersionTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         if self.files.is_empty() {
-            return Ok(Arc::new(EmptyExec::new(project_schema(
-                &self.schema,
-                projection,
-            )?)));
+            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?)));
         }
         let groups =
             FileGroup::new(self.files.clone()).split_files(state.config().target_partitions());
@@ -91,9 +83,7 @@ impl TableProvider for VersionTable {
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
-        ParquetFormat::default()
-            .create_physical_plan(state, config)
-            .await
+        ParquetFormat::default().create_physical_plan(state, config).await
     }
 
     fn supports_filters_pushdown(

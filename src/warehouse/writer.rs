@@ -74,20 +74,13 @@ pub async fn write_table(
     progress: Arc<Progress>,
 ) -> DataFusionResult<WrittenVersion> {
     let schema = plan.schema();
-    let tasks = execute_stream_partitioned(plan, context)?
-        .into_iter()
-        .enumerate()
-        .map(|(partition, stream)| {
+    let tasks = execute_stream_partitioned(plan, context)?.into_iter().enumerate().map(
+        |(partition, stream)| {
             let path = format!("{version}/part-{partition:05}.parquet");
-            let part = write_part(
-                store.clone(),
-                path,
-                stream,
-                schema.clone(),
-                progress.clone(),
-            );
+            let part = write_part(store.clone(), path, stream, schema.clone(), progress.clone());
             SpawnedTask::spawn(part)
-        });
+        },
+    );
     let results = join_all(tasks.collect::<Vec<_>>()).await;
 
     let mut sum = continues.map_or_else(RowSum::default, |earlier| RowSum::of(earlier, &schema));
@@ -108,11 +101,7 @@ pub async fn write_table(
         return Err(error);
     }
     let fingerprint = sum.finish(&schema);
-    Ok(WrittenVersion {
-        schema,
-        files,
-        fingerprint,
-    })
+    Ok(WrittenVersion { schema, files, fingerprint })
 }
 
 /// Writes one partition; a partition without rows writes nothing.
@@ -138,12 +127,8 @@ async fn write_part(
     };
     writer.close().await?;
     let meta = store.object_store().head(&store.path(&path)).await?;
-    let file = FileRecord {
-        path,
-        size: meta.size as i64,
-        etag: meta.e_tag,
-        rows: part.rows as i64,
-    };
+    let file =
+        FileRecord { path, size: meta.size as i64, etag: meta.e_tag, rows: part.rows as i64 };
     Ok(Some((part, file)))
 }
 
@@ -158,10 +143,7 @@ async fn copy(
     schema: SchemaRef,
     progress: &Progress,
 ) -> DataFusionResult<Part> {
-    let mut part = Part {
-        sum: RowSum::default(),
-        rows: 0,
-    };
+    let mut part = Part { sum: RowSum::default(), rows: 0 };
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         // Operators may leave out metadata that the plan has.
@@ -173,11 +155,7 @@ async fn copy(
         part.rows += batch.num_rows() as u64;
         if writer.is_none() {
             let upload = BufWriter::new(Arc::clone(store.object_store()), store.path(path));
-            *writer = Some(Writer::try_new(
-                upload,
-                schema.clone(),
-                Some(properties()?),
-            )?);
+            *writer = Some(Writer::try_new(upload, schema.clone(), Some(properties()?))?);
         }
         if let Some(writer) = writer {
             writer.write(&batch).await?;

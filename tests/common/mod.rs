@@ -22,9 +22,7 @@ pub(crate) struct Seen {
 impl Project {
     /// An empty project; the configuration names the warehouse beside the scripts.
     pub(crate) fn new() -> Self {
-        let project = Self {
-            dir: TempDir::new().expect("a temporary folder"),
-        };
+        let project = Self { dir: TempDir::new().expect("a temporary folder") };
         project.file("sql/pipeline.toml", "warehouse = \"../warehouse\"\n");
         project
     }
@@ -35,14 +33,9 @@ impl Project {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
         copy(&shipped, &project.path("sql"));
         let config = fs::read_to_string(shipped.join("pipeline.toml")).expect("the configuration");
-        assert!(
-            config.contains("synthetic_flows(100000, 42)"),
-            "the shipped source has changed"
-        );
-        let config = config.replace(
-            "synthetic_flows(100000, 42)",
-            &format!("synthetic_flows({rows}, 42)"),
-        );
+        assert!(config.contains("synthetic_flows(100000, 42)"), "the shipped source has changed");
+        let config =
+            config.replace("synthetic_flows(100000, 42)", &format!("synthetic_flows({rows}, 42)"));
         project.file("sql/pipeline.toml", &config);
         project
     }
@@ -62,32 +55,19 @@ impl Project {
     /// The program, to be run in the project's folder with a clean environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
-        command
-            .args(arguments)
-            .current_dir(self.dir.path())
-            .stdin(Stdio::null())
-            .env_clear();
+        command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Seen {
-        seen(
-            &self
-                .command(arguments)
-                .output()
-                .expect("the program starts"),
-        )
+        seen(&self.command(arguments).output().expect("the program starts"))
     }
 
     /// Runs what must succeed; gives its stdout.
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let seen = self.run(arguments);
-        assert_eq!(
-            seen.code, 0,
-            "{arguments:?}\n{}{}",
-            seen.stdout, seen.stderr
-        );
+        assert_eq!(seen.code, 0, "{arguments:?}\n{}{}", seen.stdout, seen.stderr);
         seen.stdout
     }
 

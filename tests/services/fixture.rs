@@ -23,10 +23,7 @@ pub(crate) async fn with_sqlite<F>(test: impl FnOnce(Fixture) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    test(Fixture::Sqlite {
-        folder: Arc::new(TempDir::new().unwrap()),
-    })
-    .await;
+    test(Fixture::Sqlite { folder: Arc::new(TempDir::new().unwrap()) }).await;
 }
 
 /// Runs a test on PostgreSQL, in a schema of its own.
@@ -38,14 +35,10 @@ where
     static TESTS: AtomicU32 = AtomicU32::new(0);
     let number = TESTS.fetch_add(1, Ordering::Relaxed);
     let schema = format!("test_{}_{number}", Utc::now().timestamp_micros());
-    let fixture = Fixture::Postgres {
-        schema: schema.clone(),
-    };
+    let fixture = Fixture::Postgres { schema: schema.clone() };
     fixture.query(&format!("CREATE SCHEMA {schema}")).await;
     let done = tokio::spawn(test(fixture.clone())).await;
-    fixture
-        .query(&format!("DROP SCHEMA {schema} CASCADE"))
-        .await;
+    fixture.query(&format!("DROP SCHEMA {schema} CASCADE")).await;
     if let Err(failure) = done {
         resume_unwind(failure.into_panic());
     }
@@ -73,11 +66,7 @@ impl Fixture {
                 let mut statement = connection.prepare(sql).unwrap();
                 let width = statement.column_count();
                 let row = |row: &rusqlite::Row<'_>| (0..width).map(|i| row.get(i)).collect();
-                statement
-                    .query_map([], row)
-                    .unwrap()
-                    .map(Result::unwrap)
-                    .collect()
+                statement.query_map([], row).unwrap().map(Result::unwrap).collect()
             }
             Self::Postgres { .. } => {
                 let (client, connection) =
@@ -117,10 +106,7 @@ impl Fixture {
 }
 
 /// The URL of the test server, without options.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "no setting of the program: an address for tests"
-)]
+#[expect(clippy::disallowed_methods, reason = "no setting of the program: an address for tests")]
 pub(crate) fn server_url() -> String {
     std::env::var("PIPELINE_TEST_POSTGRES").unwrap_or_else(|_| {
         panic!(

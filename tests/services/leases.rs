@@ -27,38 +27,18 @@ conformance! {
 async fn one_run_holds_the_lease(fixture: Fixture) {
     let store = fixture.open().await;
     let first = run("first");
-    store
-        .acquire_lease(WAREHOUSE, &first.id, HOUR)
-        .await
-        .unwrap();
+    store.acquire_lease(WAREHOUSE, &first.id, HOUR).await.unwrap();
 
     let second = RunId::new("second");
-    let early = store
-        .acquire_lease(WAREHOUSE, &second, HOUR)
-        .await
-        .unwrap_err();
+    let early = store.acquire_lease(WAREHOUSE, &second, HOUR).await.unwrap_err();
     assert_eq!(early.kind(), ErrorKind::Conflict);
-    assert!(
-        early
-            .message()
-            .starts_with("run first holds s3://bucket/ware house"),
-        "{early}"
-    );
+    assert!(early.message().starts_with("run first holds s3://bucket/ware house"), "{early}");
 
     store.begin_run(&first, &[]).await.unwrap();
-    let late = store
-        .acquire_lease(WAREHOUSE, &second, HOUR)
-        .await
-        .unwrap_err();
-    assert!(
-        late.message().starts_with("run first on worker-1 holds"),
-        "{late}"
-    );
+    let late = store.acquire_lease(WAREHOUSE, &second, HOUR).await.unwrap_err();
+    assert!(late.message().starts_with("run first on worker-1 holds"), "{late}");
     assert!(late.message().ends_with('Z'), "{late}");
-    assert_eq!(
-        late.context(),
-        [("audit store", store.location().to_owned())]
-    );
+    assert_eq!(late.context(), [("audit store", store.location().to_owned())]);
 }
 
 async fn exactly_one_of_two_processes_wins(fixture: Fixture) {
@@ -78,14 +58,8 @@ async fn exactly_one_of_two_processes_wins(fixture: Fixture) {
 
 async fn an_expired_lease_is_taken_over(fixture: Fixture) {
     let store = fixture.open().await;
-    let dead = store
-        .acquire_lease(WAREHOUSE, &RunId::new("dead"), Duration::ZERO)
-        .await
-        .unwrap();
-    let heir = store
-        .acquire_lease(WAREHOUSE, &RunId::new("heir"), HOUR)
-        .await
-        .unwrap();
+    let dead = store.acquire_lease(WAREHOUSE, &RunId::new("dead"), Duration::ZERO).await.unwrap();
+    let heir = store.acquire_lease(WAREHOUSE, &RunId::new("heir"), HOUR).await.unwrap();
     assert!(heir.token > dead.token);
 }
 
@@ -109,16 +83,10 @@ async fn a_holder_that_was_replaced_cannot_publish(fixture: Fixture) {
     let (lease, newer) = begun(&fixture, "heir", HOUR).await;
     let error = store.publish(&stale, &changes).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
-    assert!(
-        error.message().contains("run sleeper has lost its lease"),
-        "{error}"
-    );
+    assert!(error.message().contains("run sleeper has lost its lease"), "{error}");
 
     // Not even with a token that it guessed.
-    let forged = Lease {
-        token: lease.token,
-        ..stale
-    };
+    let forged = Lease { token: lease.token, ..stale };
     assert!(store.publish(&forged, &changes).await.is_err());
     assert!(store.current().await.unwrap().is_empty());
     store.publish(&lease, &newer).await.unwrap();
@@ -127,15 +95,9 @@ async fn a_holder_that_was_replaced_cannot_publish(fixture: Fixture) {
 async fn a_lease_is_renewed_until_it_is_lost(fixture: Fixture) {
     let store = fixture.open().await;
     let (one, other) = (RunId::new("one"), RunId::new("other"));
-    let lease = store
-        .acquire_lease(WAREHOUSE, &one, Duration::ZERO)
-        .await
-        .unwrap();
+    let lease = store.acquire_lease(WAREHOUSE, &one, Duration::ZERO).await.unwrap();
     store.renew_lease(&lease, HOUR).await.unwrap();
-    store
-        .acquire_lease(WAREHOUSE, &other, HOUR)
-        .await
-        .unwrap_err();
+    store.acquire_lease(WAREHOUSE, &other, HOUR).await.unwrap_err();
 
     store.renew_lease(&lease, Duration::ZERO).await.unwrap();
     store.acquire_lease(WAREHOUSE, &other, HOUR).await.unwrap();
@@ -153,31 +115,20 @@ async fn a_released_lease_is_free_and_tokens_grow(fixture: Fixture) {
 
     // Too late to matter: the lease is another's.
     store.release_lease(&first).await.unwrap();
-    store
-        .acquire_lease(WAREHOUSE, &one, HOUR)
-        .await
-        .unwrap_err();
+    store.acquire_lease(WAREHOUSE, &one, HOUR).await.unwrap_err();
     store.renew_lease(&second, HOUR).await.unwrap();
 }
 
 async fn warehouses_do_not_disturb_each_other(fixture: Fixture) {
     let store = fixture.open().await;
-    store
-        .acquire_lease("left", &RunId::new("one"), HOUR)
-        .await
-        .unwrap();
-    store
-        .acquire_lease("right", &RunId::new("other"), HOUR)
-        .await
-        .unwrap();
+    store.acquire_lease("left", &RunId::new("one"), HOUR).await.unwrap();
+    store.acquire_lease("right", &RunId::new("other"), HOUR).await.unwrap();
 }
 
 async fn an_endless_lease_is_refused(fixture: Fixture) {
     let store = fixture.open().await;
-    let error = store
-        .acquire_lease(WAREHOUSE, &RunId::new("one"), Duration::MAX)
-        .await
-        .unwrap_err();
+    let error =
+        store.acquire_lease(WAREHOUSE, &RunId::new("one"), Duration::MAX).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
 }
 
@@ -191,9 +142,6 @@ async fn begun(
     let run = run(id);
     let lease = store.acquire_lease(WAREHOUSE, &run.id, ttl).await.unwrap();
     store.begin_run(&run, &[]).await.unwrap();
-    store
-        .record_step(&table_step(&run.id, 1, "ingestion", "raw.events", vec![]))
-        .await
-        .unwrap();
+    store.record_step(&table_step(&run.id, 1, "ingestion", "raw.events", vec![])).await.unwrap();
     (lease, vec![change(&run.id, 1, "raw.events")])
 }

@@ -1,11 +1,6 @@
 //! One conformance suite for each service that the driver can use in several kinds: every test
 //! runs against every backend, PostgreSQL being a real server that `tests/run` starts.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests may fail loudly"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
 
 mod fixture;
 mod leases;

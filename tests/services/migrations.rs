@@ -73,9 +73,7 @@ async fn relations_are_as_declared(fixture: Fixture) {
 
 async fn a_changed_migration_is_refused(fixture: Fixture) {
     fixture.open().await;
-    fixture
-        .query("UPDATE migrations SET checksum = 'other' WHERE number = 2")
-        .await;
+    fixture.query("UPDATE migrations SET checksum = 'other' WHERE number = 2").await;
     let error = fixture.try_open().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.message().contains("migration 0002_views"), "{error}");
@@ -87,31 +85,20 @@ async fn a_newer_store_is_refused(fixture: Fixture) {
     fixture.query(newer).await;
     let error = fixture.try_open().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert!(
-        error.message().contains("written by a newer pipeline"),
-        "{error}"
-    );
+    assert!(error.message().contains("written by a newer pipeline"), "{error}");
 }
 
 async fn tables_of_another_program_are_left_alone(fixture: Fixture) {
     fixture.query("CREATE TABLE params (theirs TEXT)").await;
     let error = fixture.try_open().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
-    assert!(
-        error.message().contains("tables of another program"),
-        "{error}"
-    );
+    assert!(error.message().contains("tables of another program"), "{error}");
     // Nothing was added: `runs` comes before `params`.
     fixture.query("CREATE TABLE runs (ours TEXT)").await;
 }
 
 async fn an_unknown_relation_is_refused(fixture: Fixture) {
-    let error = fixture
-        .open()
-        .await
-        .read("runs; DROP TABLE runs")
-        .await
-        .unwrap_err();
+    let error = fixture.open().await.read("runs; DROP TABLE runs").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Sql);
     assert!(error.hint().unwrap().contains("model_provenance"));
 }

@@ -21,25 +21,16 @@ async fn refusal(url: &str) -> Error {
 async fn an_unreachable_server_is_an_io_error_without_the_password() {
     let error = refusal(&format!("postgresql://me:{PASSWORD}@127.0.0.1:1/audit")).await;
     assert_eq!(error.kind(), ErrorKind::Io);
-    assert!(
-        error.report().contains("postgresql://127.0.0.1:1/audit"),
-        "{}",
-        error.report()
-    );
+    assert!(error.report().contains("postgresql://127.0.0.1:1/audit"), "{}", error.report());
 }
 
 #[tokio::test]
 async fn a_refused_password_is_a_configuration_error() {
-    let (_, host) = server_url()
-        .split_once('@')
-        .map(|(a, b)| (a.to_owned(), b.to_owned()))
-        .unwrap();
+    let (_, host) =
+        server_url().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let error = refusal(&format!("postgresql://pipeline:{PASSWORD}@{host}")).await;
     assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
-    let error = refusal(&format!(
-        "postgresql://pipeline@{host}?application_name=hunted"
-    ))
-    .await;
+    let error = refusal(&format!("postgresql://pipeline@{host}?application_name=hunted")).await;
     assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
 }
 
@@ -64,20 +55,13 @@ async fn a_malformed_url_is_a_configuration_error() {
         format!("host=localhost {PASSWORD}"),
         format!("postgresql://me:{PASSWORD}@host/audit?sslmode=verify-full"),
     ] {
-        assert_eq!(
-            refusal(&url).await.kind(),
-            ErrorKind::Configuration,
-            "{url}"
-        );
+        assert_eq!(refusal(&url).await.kind(), ErrorKind::Configuration, "{url}");
     }
 }
 
 #[tokio::test]
 async fn required_encryption_is_refused_before_anything_is_sent() {
-    let error = refusal(&format!(
-        "postgresql://me:{PASSWORD}@127.0.0.1:1/a?sslmode=require"
-    ))
-    .await;
+    let error = refusal(&format!("postgresql://me:{PASSWORD}@127.0.0.1:1/a?sslmode=require")).await;
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.message().contains("sslmode=require"), "{error}");
 }

@@ -23,19 +23,10 @@ async fn a_publish_makes_versions_current_and_ends_the_run(fixture: Fixture) {
 
     let current = store.current().await.unwrap();
     let ids: Vec<_> = current.into_iter().map(|version| version.id).collect();
-    assert_eq!(
-        ids,
-        [
-            version_id(&run, 1, "raw.events"),
-            version_id(&run, 2, "silver.flows")
-        ]
-    );
+    assert_eq!(ids, [version_id(&run, 1, "raw.events"), version_id(&run, 2, "silver.flows")]);
     let runs = store.read("runs").await.unwrap();
     assert_eq!(column(&runs, "state"), [text("succeeded")]);
-    assert!(matches!(
-        column(&runs, "finished")[..],
-        [Value::Timestamp(_)]
-    ));
+    assert!(matches!(column(&runs, "finished")[..], [Value::Timestamp(_)]));
     assert_eq!(store.read("publications").await.unwrap().rows.len(), 2);
 }
 
@@ -78,30 +69,15 @@ async fn a_dropped_relation_is_not_current_any_more(fixture: Fixture) {
     store.publish(&lease, &both(&first)).await.unwrap();
 
     let (_, lease) = made(&store, "r2").await;
-    let dropped = Change {
-        relation: "raw.events".into(),
-        version: None,
-    };
+    let dropped = Change { relation: "raw.events".into(), version: None };
     store.publish(&lease, &[dropped]).await.unwrap();
     let current = store.current().await.unwrap();
     assert_eq!(current.len(), 1);
     assert_eq!(current[0].relation, "silver.flows");
 
     let published = column(&store.read("publications").await.unwrap(), "version");
-    assert_eq!(
-        published
-            .iter()
-            .filter(|version| **version == Value::Null)
-            .count(),
-        1
-    );
-    assert!(
-        store
-            .version(&version_id(&first, 1, "raw.events"))
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert_eq!(published.iter().filter(|version| **version == Value::Null).count(), 1);
+    assert!(store.version(&version_id(&first, 1, "raw.events")).await.unwrap().is_some());
 }
 
 /// A run that holds the lease and has made `raw.events` and `silver.flows`.
@@ -110,16 +86,10 @@ async fn made(store: &AuditStore, id: &str) -> (RunId, Lease) {
     // A lease of the past run, if there is one, is its own business.
     let warehouse = format!("warehouse of {id}");
     let hour = Duration::from_secs(3600);
-    let lease = store
-        .acquire_lease(&warehouse, &run.id, hour)
-        .await
-        .unwrap();
+    let lease = store.acquire_lease(&warehouse, &run.id, hour).await.unwrap();
     store.begin_run(&run, &[]).await.unwrap();
     let flows = table_step(&run.id, 2, "transformation", "silver.flows", vec![]);
-    store
-        .record_step(&table_step(&run.id, 1, "ingestion", "raw.events", vec![]))
-        .await
-        .unwrap();
+    store.record_step(&table_step(&run.id, 1, "ingestion", "raw.events", vec![])).await.unwrap();
     store.record_step(&flows).await.unwrap();
     (run.id, lease)
 }

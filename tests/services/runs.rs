@@ -25,15 +25,8 @@ conformance! {
 
 async fn a_run_is_recorded_with_its_parameters(fixture: Fixture) {
     let store = fixture.open().await;
-    let record = RunRecord {
-        git_commit: None,
-        git_dirty: Some(true),
-        ..run("r1")
-    };
-    store
-        .begin_run(&record, &[param("seed", "42"), param("trees", "100")])
-        .await
-        .unwrap();
+    let record = RunRecord { git_commit: None, git_dirty: Some(true), ..run("r1") };
+    store.begin_run(&record, &[param("seed", "42"), param("trees", "100")]).await.unwrap();
 
     let runs = store.read("runs").await.unwrap();
     assert_eq!(
@@ -62,29 +55,17 @@ async fn a_run_is_recorded_with_its_parameters(fixture: Fixture) {
 async fn a_run_ends_as_it_says(fixture: Fixture) {
     let store = fixture.open().await;
     let id = RunId::new("r1");
-    let unknown = store
-        .finish_run(&id, RunState::Failed, None)
-        .await
-        .unwrap_err();
+    let unknown = store.finish_run(&id, RunState::Failed, None).await.unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::Conflict);
 
     store.begin_run(&run("r1"), &[]).await.unwrap();
-    store
-        .finish_run(&id, RunState::Cancelled, Some("SIGTERM"))
-        .await
-        .unwrap();
+    store.finish_run(&id, RunState::Cancelled, Some("SIGTERM")).await.unwrap();
     let runs = store.read("runs").await.unwrap();
     assert_eq!(column(&runs, "state"), [text("cancelled")]);
     assert_eq!(column(&runs, "error"), [text("SIGTERM")]);
 
-    store
-        .finish_run(&id, RunState::Succeeded, None)
-        .await
-        .unwrap();
-    let late = store
-        .finish_run(&id, RunState::Failed, Some("late"))
-        .await
-        .unwrap_err();
+    store.finish_run(&id, RunState::Succeeded, None).await.unwrap();
+    let late = store.finish_run(&id, RunState::Failed, Some("late")).await.unwrap_err();
     assert_eq!(late.kind(), ErrorKind::Conflict);
 }
 
@@ -92,24 +73,15 @@ async fn abandoned_runs_are_marked_as_failed(fixture: Fixture) {
     let store = fixture.open().await;
     let hour = Duration::from_secs(3600);
     let (dead, alive, new) = (run("dead"), run("alive"), run("new"));
-    store
-        .acquire_lease("w", &dead.id, Duration::ZERO)
-        .await
-        .unwrap();
+    store.acquire_lease("w", &dead.id, Duration::ZERO).await.unwrap();
     store.begin_run(&dead, &[]).await.unwrap();
-    store
-        .acquire_lease("another warehouse", &alive.id, hour)
-        .await
-        .unwrap();
+    store.acquire_lease("another warehouse", &alive.id, hour).await.unwrap();
     store.begin_run(&alive, &[]).await.unwrap();
 
     store.acquire_lease("w", &new.id, hour).await.unwrap();
     store.begin_run(&new, &[]).await.unwrap();
     let runs = store.read("runs").await.unwrap();
-    let mut states: Vec<_> = column(&runs, "id")
-        .into_iter()
-        .zip(column(&runs, "state"))
-        .collect();
+    let mut states: Vec<_> = column(&runs, "id").into_iter().zip(column(&runs, "state")).collect();
     states.sort_by_key(|state| format!("{state:?}"));
     let expected = [("alive", "running"), ("dead", "failed"), ("new", "running")];
     assert_eq!(states, expected.map(|(id, state)| (text(id), text(state))));
@@ -136,20 +108,11 @@ async fn a_step_is_read_back_as_it_was_written(fixture: Fixture) {
         object_input("landing.events", "s3://landing/more.csv"),
     ];
     let mut inserted = table_step(&run.id, 2, "ingestion", "raw.events", inputs);
-    inserted
-        .version
-        .as_mut()
-        .unwrap()
-        .files
-        .push(made.version.as_ref().unwrap().files[0].clone());
+    inserted.version.as_mut().unwrap().files.push(made.version.as_ref().unwrap().files[0].clone());
     store.record_step(&inserted).await.unwrap();
 
     for outcome in [&made, &inserted] {
-        let NewVersion {
-            version,
-            files,
-            inputs,
-        } = outcome.version.as_ref().unwrap();
+        let NewVersion { version, files, inputs } = outcome.version.as_ref().unwrap();
         let id = &version.id;
         assert_eq!(store.version(id).await.unwrap().as_ref(), Some(version));
         assert_eq!(&store.inputs(id).await.unwrap(), inputs);
@@ -160,25 +123,16 @@ async fn a_step_is_read_back_as_it_was_written(fixture: Fixture) {
     assert_eq!(store.version(&VersionId::new("none")).await.unwrap(), None);
 
     let steps = store.read("steps").await.unwrap();
-    assert_eq!(
-        column(&steps, "duration_seconds"),
-        [Value::Real(0.25), Value::Real(0.25)]
-    );
+    assert_eq!(column(&steps, "duration_seconds"), [Value::Real(0.25), Value::Real(0.25)]);
     assert_eq!(column(&steps, "bytes"), [Value::Null, Value::Null]);
-    assert_eq!(
-        column(&steps, "started"),
-        [1, 2].map(|s| Value::Timestamp(at(s)))
-    );
+    assert_eq!(column(&steps, "started"), [1, 2].map(|s| Value::Timestamp(at(s))));
 }
 
 async fn a_step_is_recorded_whole_or_not_at_all(fixture: Fixture) {
     let store = fixture.open().await;
     let run = run("r1");
     store.begin_run(&run, &[]).await.unwrap();
-    store
-        .record_step(&step(&run.id, 1, "ingestion"))
-        .await
-        .unwrap();
+    store.record_step(&step(&run.id, 1, "ingestion")).await.unwrap();
     let same_ordinal = table_step(&run.id, 1, "ingestion", "raw.events", vec![]);
     let error = store.record_step(&same_ordinal).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
@@ -188,41 +142,18 @@ async fn a_step_is_recorded_whole_or_not_at_all(fixture: Fixture) {
 async fn any_text_survives(fixture: Fixture) {
     let store = fixture.open().await;
     let odd = "it's \"ünïcode\" ?1 $1 -- 🦀\n\t\\ %s ; DROP TABLE runs;";
-    let record = RunRecord {
-        command: odd.into(),
-        ..run(odd)
-    };
+    let record = RunRecord { command: odd.into(), ..run(odd) };
     store.begin_run(&record, &[param(odd, odd)]).await.unwrap();
-    let mut outcome = table_step(
-        &record.id,
-        1,
-        "ingestion",
-        odd,
-        vec![object_input(odd, odd)],
-    );
+    let mut outcome = table_step(&record.id, 1, "ingestion", odd, vec![object_input(odd, odd)]);
     outcome.step.error = Some("a\0b".into());
     store.record_step(&outcome).await.unwrap();
 
-    let NewVersion {
-        version, inputs, ..
-    } = outcome.version.unwrap();
-    assert_eq!(
-        store.find_version(odd, &version.identity).await.unwrap(),
-        Some(version.clone())
-    );
+    let NewVersion { version, inputs, .. } = outcome.version.unwrap();
+    assert_eq!(store.find_version(odd, &version.identity).await.unwrap(), Some(version.clone()));
     assert_eq!(store.inputs(&version.id).await.unwrap(), inputs);
-    assert_eq!(
-        column(&store.read("runs").await.unwrap(), "command"),
-        [text(odd)]
-    );
-    assert_eq!(
-        column(&store.read("params").await.unwrap(), "value"),
-        [text(odd)]
-    );
-    assert_eq!(
-        column(&store.read("steps").await.unwrap(), "error"),
-        [text("a\u{FFFD}b")]
-    );
+    assert_eq!(column(&store.read("runs").await.unwrap(), "command"), [text(odd)]);
+    assert_eq!(column(&store.read("params").await.unwrap(), "value"), [text(odd)]);
+    assert_eq!(column(&store.read("steps").await.unwrap(), "error"), [text("a\u{FFFD}b")]);
 }
 
 async fn an_undefined_metric_is_null(fixture: Fixture) {
@@ -246,15 +177,7 @@ async fn an_undefined_metric_is_null(fixture: Fixture) {
     store.record_step(&outcome).await.unwrap();
     let values = column(&store.read("metrics").await.unwrap(), "value");
     let third = Value::Real(1.0 / 3.0);
-    assert_eq!(
-        values,
-        [
-            Value::Null,
-            Value::Null,
-            Value::Real(f64::MIN_POSITIVE),
-            third
-        ]
-    );
+    assert_eq!(values, [Value::Null, Value::Null, Value::Real(f64::MIN_POSITIVE), third]);
 }
 
 async fn earlier_versions_are_found_across_runs(fixture: Fixture) {
@@ -267,30 +190,15 @@ async fn earlier_versions_are_found_across_runs(fixture: Fixture) {
             outcome.version.as_mut().unwrap().version.identity = "another query".into();
         }
         store.record_step(&outcome).await.unwrap();
-        store
-            .finish_run(&run.id, RunState::Failed, Some("later"))
-            .await
-            .unwrap();
+        store.finish_run(&run.id, RunState::Failed, Some("later")).await.unwrap();
     }
     let newest = |found: Option<VersionRecord>| found.map(|version| version.run.to_string());
-    let same = store
-        .find_version("raw.events", "identity of raw.events")
-        .await
-        .unwrap();
+    let same = store.find_version("raw.events", "identity of raw.events").await.unwrap();
     assert_eq!(newest(same).as_deref(), Some("r2"));
-    let other = store
-        .find_version("raw.events", "another query")
-        .await
-        .unwrap();
+    let other = store.find_version("raw.events", "another query").await.unwrap();
     assert_eq!(newest(other).as_deref(), Some("r3"));
-    assert_eq!(
-        newest(store.previous_version("raw.events").await.unwrap()).as_deref(),
-        Some("r3")
-    );
-    let elsewhere = store
-        .find_version("raw.flows", "identity of raw.events")
-        .await
-        .unwrap();
+    assert_eq!(newest(store.previous_version("raw.events").await.unwrap()).as_deref(), Some("r3"));
+    let elsewhere = store.find_version("raw.flows", "identity of raw.events").await.unwrap();
     assert_eq!(newest(elsewhere), None);
 }
 
@@ -314,12 +222,6 @@ async fn only_a_check_that_ran_and_passed_is_found(fixture: Fixture) {
     assert!(!store.find_passed_check("bad").await.unwrap());
     assert!(!store.find_passed_check("unknown").await.unwrap());
     let checks = store.read("checks").await.unwrap();
-    assert_eq!(
-        column(&checks, "passed"),
-        [Value::Boolean(true), Value::Boolean(false)]
-    );
-    assert_eq!(
-        column(&checks, "offending"),
-        [Value::Null, Value::Integer(7)]
-    );
+    assert_eq!(column(&checks, "passed"), [Value::Boolean(true), Value::Boolean(false)]);
+    assert_eq!(column(&checks, "offending"), [Value::Null, Value::Integer(7)]);
 }

@@ -24,11 +24,7 @@ pub(crate) fn run(id: &str) -> RunRecord {
 }
 
 pub(crate) fn param(name: &str, value: &str) -> ParamRecord {
-    ParamRecord {
-        name: name.into(),
-        value: value.into(),
-        origin: "configuration".into(),
-    }
+    ParamRecord { name: name.into(), value: value.into(), origin: "configuration".into() }
 }
 
 /// A step that made nothing.
@@ -53,12 +49,7 @@ pub(crate) fn step(run: &RunId, ordinal: i64, phase: &str) -> StepOutcome {
         error: None,
         version: None,
     };
-    StepOutcome {
-        step,
-        version: None,
-        check: None,
-        metrics: vec![],
-    }
+    StepOutcome { step, version: None, check: None, metrics: vec![] }
 }
 
 /// A step that made a version of `relation` from `inputs`.
@@ -82,11 +73,7 @@ pub(crate) fn table_step(
         etag: Some("\"e\"".into()),
         rows: version.rows,
     };
-    outcome.version = Some(NewVersion {
-        version,
-        files: vec![file],
-        inputs,
-    });
+    outcome.version = Some(NewVersion { version, files: vec![file], inputs });
     outcome
 }
 
@@ -137,19 +124,12 @@ pub(crate) fn object_input(relation: &str, uri: &str) -> LineageRecord {
 }
 
 pub(crate) fn change(run: &RunId, ordinal: i64, relation: &str) -> Change {
-    Change {
-        relation: relation.into(),
-        version: Some(version_id(run, ordinal, relation)),
-    }
+    Change { relation: relation.into(), version: Some(version_id(run, ordinal, relation)) }
 }
 
 /// The values of one column.
 pub(crate) fn column(rows: &Rows, name: &str) -> Vec<Value> {
-    let index = rows
-        .columns
-        .iter()
-        .position(|(column, _)| column == name)
-        .unwrap();
+    let index = rows.columns.iter().position(|(column, _)| column == name).unwrap();
     rows.rows.iter().map(|row| row[index].clone()).collect()
 }
 

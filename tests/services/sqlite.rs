@@ -21,11 +21,8 @@ async fn times_sort_as_text() {
 async fn another_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");
-    std::fs::write(
-        &path,
-        "These are only notes, long enough to have a header. ".repeat(10),
-    )
-    .unwrap();
+    std::fs::write(&path, "These are only notes, long enough to have a header. ".repeat(10))
+        .unwrap();
     let error = AuditStore::open_sqlite(&path).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.report().contains("notes.txt"), "{}", error.report());
@@ -40,8 +37,6 @@ async fn a_file_that_cannot_be_written_is_an_io_error() {
 
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = AuditStore::open_sqlite(&file.join("audit.db"))
-        .await
-        .unwrap_err();
+    let error = AuditStore::open_sqlite(&file.join("audit.db")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
 }

@@ -51,24 +51,15 @@ pub fn functions() -> Vec<Function> {
 
 fn scalar(doc: &'static FunctionDoc, function: impl ScalarUDFImpl + 'static) -> Function {
     let implementation = Implementation::Scalar(Arc::new(ScalarUDF::from(function)));
-    Function {
-        doc,
-        implementation,
-    }
+    Function { doc, implementation }
 }
 
 fn aggregate(doc: &'static FunctionDoc, udaf: Arc<AggregateUDF>) -> Function {
-    Function {
-        doc,
-        implementation: Implementation::Aggregate(udaf),
-    }
+    Function { doc, implementation: Implementation::Aggregate(udaf) }
 }
 
 fn table(doc: &'static FunctionDoc, function: impl TableFunctionImpl + 'static) -> Function {
-    Function {
-        doc,
-        implementation: Implementation::Table(Arc::new(function)),
-    }
+    Function { doc, implementation: Implementation::Table(Arc::new(function)) }
 }
 
 /// Registers every function of this crate in a session.

@@ -7,20 +7,13 @@ use crate::doc::Kind;
 
 #[test]
 fn names_are_unique_and_sorted() {
-    let names: Vec<_> = functions()
-        .iter()
-        .map(|function| function.doc.name)
-        .collect();
+    let names: Vec<_> = functions().iter().map(|function| function.doc.name).collect();
     assert!(names.windows(2).all(|pair| pair[0] < pair[1]), "{names:?}");
 }
 
 #[test]
 fn a_function_is_registered_under_the_name_and_kind_of_its_documentation() {
-    for Function {
-        doc,
-        implementation,
-    } in functions()
-    {
+    for Function { doc, implementation } in functions() {
         let (name, kind) = match &implementation {
             Implementation::Scalar(udf) => (udf.name(), Kind::Scalar),
             Implementation::Aggregate(udaf) => (udaf.name(), Kind::Aggregate),
@@ -48,45 +41,19 @@ fn documentation_is_complete() {
             doc.source,
             doc.since,
         ];
-        let arguments = doc
-            .arguments
-            .iter()
-            .flat_map(|a| [a.name, a.types, a.description]);
+        let arguments = doc.arguments.iter().flat_map(|a| [a.name, a.types, a.description]);
         for text in fields.into_iter().chain(arguments) {
             assert!(!text.trim().is_empty(), "{}: an empty field", doc.name);
-            assert!(
-                !text.contains("  "),
-                "{}: double space in {text:?}",
-                doc.name
-            );
+            assert!(!text.contains("  "), "{}: double space in {text:?}", doc.name);
         }
-        assert!(
-            doc.syntax.starts_with(&format!("{}(", doc.name)),
-            "{}",
-            doc.syntax
-        );
-        assert!(
-            !doc.arguments.is_empty() && !doc.related.is_empty(),
-            "{}",
-            doc.name
-        );
+        assert!(doc.syntax.starts_with(&format!("{}(", doc.name)), "{}", doc.syntax);
+        assert!(!doc.arguments.is_empty() && !doc.related.is_empty(), "{}", doc.name);
         for argument in doc.arguments {
-            assert!(
-                doc.syntax.contains(argument.name),
-                "{} in {}",
-                argument.name,
-                doc.syntax
-            );
+            assert!(doc.syntax.contains(argument.name), "{} in {}", argument.name, doc.syntax);
         }
         for related in doc.related {
-            let known = functions
-                .iter()
-                .any(|function| function.doc.name == *related);
-            assert!(
-                known && *related != doc.name,
-                "{}: related {related}",
-                doc.name
-            );
+            let known = functions.iter().any(|function| function.doc.name == *related);
+            assert!(known && *related != doc.name, "{}: related {related}", doc.name);
         }
     }
 }
@@ -105,12 +72,7 @@ async fn examples_give_their_documented_result() {
                     true => "NULL".to_string(),
                     false => array_value_to_string(batch.column(column), row).unwrap(),
                 };
-                lines.push(
-                    (0..batch.num_columns())
-                        .map(cell)
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                );
+                lines.push((0..batch.num_columns()).map(cell).collect::<Vec<_>>().join(" "));
             }
         }
         assert_eq!(lines.join("\n"), doc.example_result, "{}", doc.example);
@@ -130,10 +92,7 @@ fn every_function_has_its_sql_tests() {
 #[test]
 #[allow(clippy::disallowed_methods)]
 fn the_reference_is_that_of_the_code() {
-    let sections: Vec<_> = functions()
-        .iter()
-        .map(|function| function.doc.to_markdown())
-        .collect();
+    let sections: Vec<_> = functions().iter().map(|function| function.doc.to_markdown()).collect();
     let page = format!(
         "# SQL functions\n\nMade from the code by a test; every example is run.\n\n{}",
         sections.join("\n")

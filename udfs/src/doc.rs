@@ -73,12 +73,7 @@ impl FunctionDoc {
             self.name, self.summary, self.since, self.syntax
         );
         text.push_str("| argument | types | meaning |\n|---|---|---|\n");
-        for Argument {
-            name,
-            types,
-            description,
-        } in self.arguments
-        {
+        for Argument { name, types, description } in self.arguments {
             text.push_str(&format!(
                 "| `{name}` | {types} | {} |\n",
                 description.replace('|', "\\|")
@@ -96,11 +91,8 @@ impl FunctionDoc {
         ] {
             text.push_str(&format!("- **{title}:** {content}\n"));
         }
-        let related: Vec<_> = self
-            .related
-            .iter()
-            .map(|name| format!("[`{name}`](#{name})"))
-            .collect();
+        let related: Vec<_> =
+            self.related.iter().map(|name| format!("[`{name}`](#{name})")).collect();
         text.push_str(&format!("- **Related:** {}\n\n", related.join(", ")));
         text.push_str(&format!(
             "```sql\n{};\n-- {}\n```\n",

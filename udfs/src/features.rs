@@ -29,10 +29,7 @@ pub(crate) fn signature(function: &str, fields: &Fields) -> Result<Signature> {
     let features = fields
         .iter()
         .map(|field| match kind(field.data_type()) {
-            Some(kind) => Ok(Feature {
-                name: field.name().clone(),
-                kind,
-            }),
+            Some(kind) => Ok(Feature { name: field.name().clone(), kind }),
             None => plan_err!(
                 "{function}: feature `{}` is of type {}; a feature is a number or a boolean; \
                  hint: encode it, `proto = 'tcp'`, or cast it, `CAST({} AS DOUBLE)`",
@@ -57,21 +54,12 @@ fn kind(data_type: &DataType) -> Option<FeatureKind> {
 #[derive(Debug, Error)]
 pub(crate) enum FeatureMismatch {
     #[error("the model wants feature `{name}` ({kind}), got {got}{hint}")]
-    Missing {
-        name: String,
-        kind: FeatureKind,
-        got: String,
-        hint: String,
-    },
+    Missing { name: String, kind: FeatureKind, got: String, hint: String },
     #[error(
         "the model wants feature `{name}` as {kind}, got {got}; hint: compute it as in training, \
          or cast it"
     )]
-    Type {
-        name: String,
-        kind: FeatureKind,
-        got: DataType,
-    },
+    Type { name: String, kind: FeatureKind, got: DataType },
 }
 
 /// Finds the features of a model in a struct by name. A column of type NULL fits every feature,
@@ -101,18 +89,10 @@ pub(crate) fn positions(
 }
 
 fn missing(feature: &Feature, fields: &Fields) -> FeatureMismatch {
-    let names: Vec<_> = fields
-        .iter()
-        .map(|field| format!("`{}`", field.name()))
-        .collect();
+    let names: Vec<_> = fields.iter().map(|field| format!("`{}`", field.name())).collect();
     let nearest = fields
         .iter()
-        .map(|field| {
-            (
-                strsim::jaro_winkler(&feature.name, field.name()),
-                field.name(),
-            )
-        })
+        .map(|field| (strsim::jaro_winkler(&feature.name, field.name()), field.name()))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(similarity, _)| *similarity > 0.8);
     FeatureMismatch::Missing {
@@ -147,9 +127,8 @@ pub(crate) fn matrix(features: &StructArray, positions: &[usize]) -> Result<Arra
 pub(crate) fn struct_array<'a>(function: &str, array: &'a dyn Array) -> Result<&'a StructArray> {
     match array.as_struct_opt() {
         Some(features) => Ok(features),
-        None => exec_err!(
-            "{function}: argument `features` must be a struct, got {}",
-            array.data_type()
-        ),
+        None => {
+            exec_err!("{function}: argument `features` must be a struct, got {}", array.data_type())
+        }
     }
 }

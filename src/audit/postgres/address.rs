@@ -64,11 +64,7 @@ fn location(config: &Config) -> String {
         }
     });
     let hosts: Vec<_> = hosts.collect();
-    format!(
-        "postgresql://{}/{}",
-        hosts.join(","),
-        config.get_dbname().unwrap_or_default()
-    )
+    format!("postgresql://{}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -78,26 +74,11 @@ mod tests {
     #[test]
     fn a_location_is_where_to_look_and_nothing_else() {
         for (url, expected) in [
-            (
-                "postgresql://me:secret@db:6432/audit?options=-cx%3Dy",
-                "postgresql://db:6432/audit",
-            ),
-            (
-                "postgres://me:secret@a,b:6432/audit",
-                "postgresql://a:5432,b:6432/audit",
-            ),
-            (
-                "postgresql://me:a%40b@db/audit",
-                "postgresql://db:5432/audit",
-            ),
-            (
-                "postgresql://%2Frun%2Fpostgresql/audit",
-                "postgresql:///run/postgresql:5432/audit",
-            ),
-            (
-                "host=db password=secret dbname=audit",
-                "postgresql://db/audit",
-            ),
+            ("postgresql://me:secret@db:6432/audit?options=-cx%3Dy", "postgresql://db:6432/audit"),
+            ("postgres://me:secret@a,b:6432/audit", "postgresql://a:5432,b:6432/audit"),
+            ("postgresql://me:a%40b@db/audit", "postgresql://db:5432/audit"),
+            ("postgresql://%2Frun%2Fpostgresql/audit", "postgresql:///run/postgresql:5432/audit"),
+            ("host=db password=secret dbname=audit", "postgresql://db/audit"),
         ] {
             assert_eq!(parse(url).unwrap().1, expected);
         }

@@ -37,11 +37,7 @@ pub(super) fn unreachable(error: tokio_postgres::Error) -> Error {
 
 /// Whether the connection broke, rather than a statement.
 pub(super) fn is_lost(error: &tokio_postgres::Error) -> bool {
-    let broken = || {
-        error
-            .source()
-            .is_some_and(|source| source.is::<io::Error>())
-    };
+    let broken = || error.source().is_some_and(|source| source.is::<io::Error>());
     error.is_closed() || broken() || error.code().is_some_and(is_outage)
 }
 

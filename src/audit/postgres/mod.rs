@@ -44,21 +44,12 @@ impl Postgres {
             migrate(&mut client).await?;
             Ok(client)
         };
-        let client = opened
-            .await
-            .map_err(|e: Error| e.with_context(CONTEXT, &location))?;
-        Ok(Self {
-            config,
-            location,
-            client: Mutex::new(client),
-        })
+        let client = opened.await.map_err(|e: Error| e.with_context(CONTEXT, &location))?;
+        Ok(Self { config, location, client: Mutex::new(client) })
     }
 
     async fn reconnect(&self, client: &mut MutexGuard<'_, Client>) -> Result<()> {
-        tracing::warn!(
-            store = self.location,
-            "lost the connection to the audit store"
-        );
+        tracing::warn!(store = self.location, "lost the connection to the audit store");
         tokio::time::sleep(BACKOFF).await;
         **client = connect(&self.config).await?;
         Ok(())
@@ -73,14 +64,10 @@ impl Backend for Postgres {
 
     async fn now(&self) -> Result<DateTime<Utc>> {
         const NOW: &[Column] = &[("now", ColumnType::Timestamp)];
-        let rows = self
-            .read("SELECT clock_timestamp()".to_owned(), vec![], NOW)
-            .await?;
+        let rows = self.read("SELECT clock_timestamp()".to_owned(), vec![], NOW).await?;
         match rows.into_iter().flatten().next() {
             Some(Value::Timestamp(now)) => Ok(now),
-            other => Err(Error::internal(format!(
-                "the server's clock says {other:?}"
-            ))),
+            other => Err(Error::internal(format!("the server's clock says {other:?}"))),
         }
     }
 
@@ -114,14 +101,9 @@ impl Backend for Postgres {
         };
         let value_of = |row: &Row| {
             let columns = columns.iter().enumerate();
-            columns
-                .map(|(index, (_, kind))| value(row, index, *kind))
-                .collect()
+            columns.map(|(index, (_, kind))| value(row, index, *kind)).collect()
         };
-        Ok(rows
-            .iter()
-            .map(value_of)
-            .collect::<Result<_, tokio_postgres::Error>>()?)
+        Ok(rows.iter().map(value_of).collect::<Result<_, tokio_postgres::Error>>()?)
     }
 }
 
@@ -139,24 +121,12 @@ async fn migrate(client: &mut Client) -> Result<()> {
     transaction.batch_execute(MIGRATION_LOCK).await?;
     // Not `IF NOT EXISTS`: that asks for the right to create, which an analyst may not have.
     let exists = "SELECT to_regclass('migrations') IS NOT NULL";
-    if !transaction
-        .query_one(exists, &[])
-        .await?
-        .try_get::<_, bool>(0)?
-    {
-        transaction
-            .batch_execute(migrations::CREATE_HISTORY)
-            .await?;
+    if !transaction.query_one(exists, &[]).await?.try_get::<_, bool>(0)? {
+        transaction.batch_execute(migrations::CREATE_HISTORY).await?;
     }
-    let rows = transaction
-        .query_typed(migrations::READ_HISTORY, &[])
-        .await?;
-    let applied = rows.iter().map(|row| {
-        Ok(Applied {
-            number: row.try_get(0)?,
-            checksum: row.try_get(1)?,
-        })
-    });
+    let rows = transaction.query_typed(migrations::READ_HISTORY, &[]).await?;
+    let applied =
+        rows.iter().map(|row| Ok(Applied { number: row.try_get(0)?, checksum: row.try_get(1)? }));
     let applied = applied.collect::<Result<Vec<_>, tokio_postgres::Error>>()?;
     for migration in migrations::pending(&applied)? {
         let changed = transaction.batch_execute(migration.postgres()).await;
@@ -168,9 +138,7 @@ async fn migrate(client: &mut Client) -> Result<()> {
         })?;
         let (number, name, checksum) = (migration.number, migration.name, migration.checksum());
         let sql = numbered(migrations::APPEND_HISTORY);
-        transaction
-            .execute(&sql, &[&number, &name, &checksum, &Utc::now()])
-            .await?;
+        transaction.execute(&sql, &[&number, &name, &checksum, &Utc::now()]).await?;
     }
     Ok(transaction.commit().await?)
 }
@@ -180,9 +148,7 @@ async fn transact(client: &mut Client, batch: &[Write]) -> Result<Outcome, Failu
     transaction.batch_execute(TRANSACTION_LIMITS).await?;
     for (index, write) in batch.iter().enumerate() {
         let params: Vec<_> = write.params.iter().map(typed).collect();
-        let changed = transaction
-            .execute_typed(&numbered(&write.sql), &params)
-            .await?;
+        let changed = transaction.execute_typed(&numbered(&write.sql), &params).await?;
         if write.guard && changed == 0 {
             transaction.rollback().await?;
             return Ok(Outcome::Refused(index));

@@ -30,16 +30,10 @@ impl Keys {
             DataType::UInt64 => {
                 Self::Integers(column.as_primitive::<UInt64Type>().unary(|key| key as i64))
             }
-            integer if integer.is_integer() => Self::Integers(
-                cast(column, &DataType::Int64)?
-                    .as_primitive::<Int64Type>()
-                    .clone(),
-            ),
-            _ => Self::Bytes(
-                cast(column, &DataType::BinaryView)?
-                    .as_binary_view()
-                    .clone(),
-            ),
+            integer if integer.is_integer() => {
+                Self::Integers(cast(column, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
+            }
+            _ => Self::Bytes(cast(column, &DataType::BinaryView)?.as_binary_view().clone()),
         })
     }
 

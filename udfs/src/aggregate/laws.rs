@@ -38,25 +38,14 @@ pub(crate) fn assert_monoid(
     let mut one_pass = accumulator();
     one_pass.update_batch(columns).unwrap();
     let expected = one_pass.evaluate().unwrap();
-    assert_eq!(
-        one_pass.evaluate().unwrap(),
-        expected,
-        "evaluate changed the state"
-    );
-    assert!(
-        one_pass.size() >= size_of_val(one_pass.as_ref()),
-        "size leaves out the struct"
-    );
+    assert_eq!(one_pass.evaluate().unwrap(), expected, "evaluate changed the state");
+    assert!(one_pass.size() >= size_of_val(one_pass.as_ref()), "size leaves out the struct");
 
     let mut row_by_row = accumulator();
     for row in order {
         row_by_row.update_batch(&rows(&[*row])).unwrap();
     }
-    assert_eq!(
-        row_by_row.evaluate().unwrap(),
-        expected,
-        "the order of rows changed the value"
-    );
+    assert_eq!(row_by_row.evaluate().unwrap(), expected, "the order of rows changed the value");
     assert_eq!(
         value(&[&travel(row_by_row.state().unwrap())]),
         expected,
@@ -69,11 +58,7 @@ pub(crate) fn assert_monoid(
     let empty = travel(accumulator().state().unwrap());
     assert_eq!(value(&[&a, &b, &c]), expected, "a split changed the value");
     assert_eq!(value(&[&c, &a, &b]), expected, "merge does not commute");
-    assert_eq!(
-        value(&[&empty, &a, &empty, &b, &c]),
-        expected,
-        "empty is not the identity"
-    );
+    assert_eq!(value(&[&empty, &a, &empty, &b, &c]), expected, "empty is not the identity");
     let ab = travel(merge(&[&a, &b]).state().unwrap());
     let bc = travel(merge(&[&b, &c]).state().unwrap());
     assert_eq!(value(&[&ab, &c]), expected, "a merged state lost something");
@@ -82,17 +67,10 @@ pub(crate) fn assert_monoid(
     let mut mixed = accumulator();
     mixed.merge_batch(&a).unwrap();
     mixed.update_batch(&rows(&order[first..])).unwrap();
-    assert_eq!(
-        mixed.evaluate().unwrap(),
-        expected,
-        "update after merge changed the value"
-    );
+    assert_eq!(mixed.evaluate().unwrap(), expected, "update after merge changed the value");
 }
 
 /// A state as arrays, as between partial and final aggregation.
 fn travel(state: Vec<ScalarValue>) -> State {
-    state
-        .iter()
-        .map(|field| field.to_array().unwrap())
-        .collect()
+    state.iter().map(|field| field.to_array().unwrap()).collect()
 }

@@ -58,19 +58,13 @@ impl<S: MetricState> Metric<S> {
         value: fn(&mut S) -> Option<f64>,
     ) -> Arc<AggregateUDF> {
         let signature = Signature::user_defined(Volatility::Immutable);
-        Arc::new(AggregateUDF::new_from_impl(Self {
-            doc,
-            signature,
-            value,
-        }))
+        Arc::new(AggregateUDF::new_from_impl(Self { doc, signature, value }))
     }
 }
 
 impl<S> fmt::Debug for Metric<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metric")
-            .field("name", &self.doc.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Metric").field("name", &self.doc.name).finish_non_exhaustive()
     }
 }
 
@@ -137,11 +131,7 @@ impl<S: MetricState> AggregateUDFImpl for Metric<S> {
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let field = |(name, data_type): (&str, DataType)| {
-            Arc::new(Field::new(
-                format_state_name(args.name, name),
-                data_type,
-                true,
-            ))
+            Arc::new(Field::new(format_state_name(args.name, name), data_type, true))
         };
         Ok(S::fields().into_iter().map(field).collect())
     }

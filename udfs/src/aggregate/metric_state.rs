@@ -26,10 +26,8 @@ impl MetricState for Scores {
         let [positives, negatives] = states else {
             return internal_err!("a state of scores has 2 columns, got {}", states.len());
         };
-        let (positives, negatives) = (
-            as_large_list_array(positives)?,
-            as_large_list_array(negatives)?,
-        );
+        let (positives, negatives) =
+            (as_large_list_array(positives)?, as_large_list_array(negatives)?);
         for row in 0..positives.len() {
             let (positives, negatives) = (positives.value(row), negatives.value(row));
             self.merge(
@@ -100,11 +98,7 @@ impl MetricState for Confusion {
     }
 
     fn take(&mut self) -> Result<Vec<ScalarValue>> {
-        let Self {
-            true_positives,
-            false_positives,
-            false_negatives,
-        } = std::mem::take(self);
+        let Self { true_positives, false_positives, false_negatives } = std::mem::take(self);
         let counts = [true_positives, false_positives, false_negatives];
         Ok(counts.map(ScalarValue::from).to_vec())
     }

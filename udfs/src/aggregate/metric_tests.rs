@@ -38,29 +38,19 @@ fn accumulator(udaf: &AggregateUDF) -> Box<dyn Accumulator> {
 fn columns(udaf: &AggregateUDF, rows: &[Row]) -> Vec<ArrayRef> {
     let ranks = ["roc_auc", "average_precision"].contains(&udaf.name());
     let other = |number: u8| f64::from(if ranks { number } else { number % 2 });
-    let labels = rows
-        .iter()
-        .map(|row| row.0.map(|label| f64::from(u8::from(label))));
+    let labels = rows.iter().map(|row| row.0.map(|label| f64::from(u8::from(label))));
     let others = rows.iter().map(|row| row.1.map(other));
-    vec![
-        Arc::new(labels.collect::<Float64Array>()),
-        Arc::new(others.collect::<Float64Array>()),
-    ]
+    vec![Arc::new(labels.collect::<Float64Array>()), Arc::new(others.collect::<Float64Array>())]
 }
 
 fn state(accumulator: &mut dyn Accumulator) -> Vec<ArrayRef> {
     let values = accumulator.state().unwrap();
-    values
-        .iter()
-        .map(|value| value.to_array().unwrap())
-        .collect()
+    values.iter().map(|value| value.to_array().unwrap()).collect()
 }
 
 fn rows() -> impl Strategy<Value = Vec<(Row, usize)>> {
-    let row = (
-        proptest::option::weighted(0.9, any::<bool>()),
-        proptest::option::weighted(0.9, 0..6_u8),
-    );
+    let row =
+        (proptest::option::weighted(0.9, any::<bool>()), proptest::option::weighted(0.9, 0..6_u8));
     proptest::collection::vec((row, 0..4_usize), 0..40)
 }
 
@@ -131,8 +121,6 @@ fn size_counts_the_scores() {
     let mut accumulator = accumulator(&roc_auc::udaf());
     let empty = accumulator.size();
     let rows = vec![(Some(true), Some(1)); 1000];
-    accumulator
-        .update_batch(&columns(&roc_auc::udaf(), &rows))
-        .unwrap();
+    accumulator.update_batch(&columns(&roc_auc::udaf(), &rows)).unwrap();
     assert!(accumulator.size() >= empty + 8000);
 }

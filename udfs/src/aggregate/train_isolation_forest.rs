@@ -34,13 +34,7 @@ const NAME: &str = "train_isolation_forest";
 /// A view: where the planner turns a model that a query uses twice into a column, every row
 /// refers to one copy.
 const MODEL_TYPE: DataType = DataType::BinaryView;
-const OPTIONS: [&str; 5] = [
-    "n_estimators",
-    "max_samples",
-    "max_depth",
-    "contamination",
-    "seed",
-];
+const OPTIONS: [&str; 5] = ["n_estimators", "max_samples", "max_depth", "contamination", "seed"];
 
 pub(crate) const DOC: FunctionDoc = FunctionDoc {
     name: NAME,
@@ -111,9 +105,7 @@ pub(crate) fn udaf() -> Arc<AggregateUDF> {
 impl TrainIsolationForest {
     fn new() -> Self {
         let arities = vec![TypeSignature::Any(2), TypeSignature::Any(3)];
-        Self {
-            signature: Signature::one_of(arities, Volatility::Immutable),
-        }
+        Self { signature: Signature::one_of(arities, Volatility::Immutable) }
     }
 }
 
@@ -133,9 +125,7 @@ impl AggregateUDFImpl for TrainIsolationForest {
     fn return_field(&self, arguments: &[FieldRef]) -> Result<FieldRef> {
         let signature = check_types(arguments)?;
         let metadata = [(features::METADATA_KEY.to_owned(), signature.to_string())];
-        Ok(Arc::new(
-            Field::new(NAME, MODEL_TYPE, true).with_metadata(metadata.into()),
-        ))
+        Ok(Arc::new(Field::new(NAME, MODEL_TYPE, true).with_metadata(metadata.into())))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -171,9 +161,7 @@ impl AggregateUDFImpl for TrainIsolationForest {
         let signature = check_types(args.expr_fields)?;
         let literal = args.exprs.get(2).map(literal).transpose()?;
         let params = parse_options(literal.as_ref())?;
-        Ok(Box::new(IsolationForestAccumulator::new(
-            params, signature,
-        )?))
+        Ok(Box::new(IsolationForestAccumulator::new(params, signature)?))
     }
 }
 
@@ -222,9 +210,7 @@ fn parse_options(literal: Option<&ScalarValue>) -> Result<IsolationForestValidPa
             .max_depth(options.integer("max_depth")?)
             .contamination(options.number("contamination")?);
     }
-    params
-        .check()
-        .map_err(|error| plan_datafusion_err!("{NAME}: option {error}"))
+    params.check().map_err(|error| plan_datafusion_err!("{NAME}: option {error}"))
 }
 
 /// The value of a literal, also where no optimiser has folded `named_struct` of literals.

@@ -134,20 +134,13 @@ impl Signature {
                 ':' => {
                     let kind: String = rest.by_ref().take_while(|c| *c != ',').collect();
                     let kind = FeatureKind::ALL.into_iter().find(|k| k.as_str() == kind)?;
-                    features.push(Feature {
-                        name: std::mem::take(&mut name),
-                        kind,
-                    });
+                    features.push(Feature { name: std::mem::take(&mut name), kind });
                 }
                 ',' => return None,
                 _ => name.push(c),
             }
         }
-        if name.is_empty() {
-            Self::new(features).ok()
-        } else {
-            None
-        }
+        if name.is_empty() { Self::new(features).ok() } else { None }
     }
 
     /// Appends the canonical encoding.
@@ -169,10 +162,7 @@ impl Signature {
                 .ok_or(WireError::Invalid("a feature is of unknown kind"))?;
             let name = std::str::from_utf8(reader.block()?)
                 .map_err(|_| WireError::Invalid("the name of a feature is not UTF-8"))?;
-            features.push(Feature {
-                name: name.to_owned(),
-                kind,
-            });
+            features.push(Feature { name: name.to_owned(), kind });
         }
         Self::new(features).map_err(|_| WireError::Invalid("its features are none or repeated"))
     }
@@ -281,11 +271,7 @@ impl Model {
         if training_rows < forest.sample_rows() {
             return Err(WireError::Invalid("it kept more rows than it saw").into());
         }
-        Ok(Self {
-            signature,
-            training_rows,
-            detector: Detector::IsolationForest(forest),
-        })
+        Ok(Self { signature, training_rows, detector: Detector::IsolationForest(forest) })
     }
 }
 

@@ -50,14 +50,7 @@ impl BottomK {
     /// An empty sample of `k` rows (at least 1) of `width` values. Only samples with an equal
     /// `context` can be merged.
     pub fn new(k: usize, width: usize, seed: u64, context: Vec<u8>) -> Self {
-        Self {
-            context,
-            seed,
-            k: k.max(1),
-            rows_seen: 0,
-            rows: Rows::new(width),
-            limit: u64::MAX,
-        }
+        Self { context, seed, k: k.max(1), rows_seen: 0, rows: Rows::new(width), limit: u64::MAX }
     }
 
     /// Number of rows counted by [`Self::count`], here and in the samples merged.
@@ -178,13 +171,7 @@ struct Rows {
 
 impl Rows {
     fn new(width: usize) -> Self {
-        Self {
-            width,
-            hashes: vec![],
-            key_ends: vec![],
-            keys: vec![],
-            values: vec![],
-        }
+        Self { width, hashes: vec![], key_ends: vec![], keys: vec![], values: vec![] }
     }
 
     fn len(&self) -> usize {
@@ -204,31 +191,25 @@ impl Rows {
         self.hashes.push(hash);
         self.keys.extend_from_slice(key);
         self.key_ends.push(self.keys.len());
-        self.values
-            .extend(values.into_iter().take(self.width).map(canonical));
+        self.values.extend(values.into_iter().take(self.width).map(canonical));
         // Too few values would shift all rows that follow.
         self.values.resize(self.len() * self.width, f64::NAN);
     }
 
     /// Order of two rows. Equal means equal in every bit.
     fn cmp(&self, a: usize, b: usize) -> Ordering {
-        self.hashes[a]
-            .cmp(&self.hashes[b])
-            .then_with(|| self.key(a).cmp(self.key(b)))
-            .then_with(|| {
+        self.hashes[a].cmp(&self.hashes[b]).then_with(|| self.key(a).cmp(self.key(b))).then_with(
+            || {
                 let bits = |row: usize| self.row(row).iter().map(|value| value.to_bits());
                 bits(a).cmp(bits(b))
-            })
+            },
+        )
     }
 
     fn take(&self, order: &[usize]) -> Self {
         let mut taken = Self::new(self.width);
         for &row in order {
-            taken.push(
-                self.hashes[row],
-                self.key(row),
-                self.row(row).iter().copied(),
-            );
+            taken.push(self.hashes[row], self.key(row), self.row(row).iter().copied());
         }
         taken
     }
@@ -316,10 +297,7 @@ mod tests {
     #[test]
     fn other_contexts_and_versions_are_refused() {
         let mut other = BottomK::new(5, 1, 7, b"other".to_vec());
-        assert_eq!(
-            other.merge(&sample(&[]).encode()),
-            Err(StateError::Different)
-        );
+        assert_eq!(other.merge(&sample(&[]).encode()), Err(StateError::Different));
         assert_eq!(other.merge(&[9]), Err(StateError::Version(9)));
         assert_eq!(other.merge(&[]), Err(WireError::Truncated.into()));
     }

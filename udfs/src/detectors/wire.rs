@@ -27,10 +27,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn bytes(&mut self, len: usize) -> Result<&'a [u8], WireError> {
-        let (head, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or(WireError::Truncated)?;
+        let (head, rest) = self.rest.split_at_checked(len).ok_or(WireError::Truncated)?;
         self.rest = rest;
         Ok(head)
     }

@@ -14,11 +14,7 @@ pub fn average_precision(positives: &[f64], negatives: &[f64]) -> Option<f64> {
     let mut negatives_left = negatives.len();
     let mut positives_left = positives.len();
     while let Some(threshold) = positives[..positives_left].last() {
-        let ties = positives[..positives_left]
-            .iter()
-            .rev()
-            .take_while(|p| *p == threshold)
-            .count();
+        let ties = positives[..positives_left].iter().rev().take_while(|p| *p == threshold).count();
         positives_left -= ties;
         while negatives_left > 0 && negatives[negatives_left - 1] >= *threshold {
             negatives_left -= 1;

@@ -42,18 +42,12 @@ impl Confusion {
 
     /// Share of predictions that were right, in [0, 1]; None where nothing was predicted.
     pub fn precision(&self) -> Option<f64> {
-        ratio(
-            self.true_positives,
-            self.true_positives + self.false_positives,
-        )
+        ratio(self.true_positives, self.true_positives + self.false_positives)
     }
 
     /// Share of anomalies that were predicted, in [0, 1]; None where there is no anomaly.
     pub fn recall(&self) -> Option<f64> {
-        ratio(
-            self.true_positives,
-            self.true_positives + self.false_negatives,
-        )
+        ratio(self.true_positives, self.true_positives + self.false_negatives)
     }
 
     /// Harmonic mean of precision and recall, in [0, 1]; None where there is neither an anomaly

@@ -15,11 +15,8 @@ impl Scores {
         if score.is_nan() {
             return Err(MetricError::NanScore);
         }
-        let scores = if binary("label", label)? {
-            &mut self.positives
-        } else {
-            &mut self.negatives
-        };
+        let scores =
+            if binary("label", label)? { &mut self.positives } else { &mut self.negatives };
         // -0 and 0 are equal scores; adding 0 gives both the same bits.
         scores.push(score + 0.0);
         Ok(())
@@ -35,19 +32,16 @@ impl Scores {
     /// states finds these runs and only interleaves them.
     pub fn take_sorted(&mut self) -> (Vec<f64>, Vec<f64>) {
         self.sort();
-        (
-            std::mem::take(&mut self.positives),
-            std::mem::take(&mut self.negatives),
-        )
+        (std::mem::take(&mut self.positives), std::mem::take(&mut self.negatives))
     }
 
-    /// Area under the ROC curve; see [`roc_auc`].
+    /// Area under the ROC curve; see [`roc_auc()`].
     pub fn roc_auc(&mut self) -> Option<f64> {
         self.sort();
         roc_auc(&self.positives, &self.negatives)
     }
 
-    /// Average precision; see [`average_precision`].
+    /// Average precision; see [`average_precision()`].
     pub fn average_precision(&mut self) -> Option<f64> {
         self.sort();
         average_precision(&self.positives, &self.negatives)

@@ -9,9 +9,7 @@ fn scores(rows: &[(f64, f64)]) -> Scores {
 }
 
 fn numbers(list: &str) -> Vec<f64> {
-    list.split(' ')
-        .map(|number| number.parse().unwrap())
-        .collect()
+    list.split(' ').map(|number| number.parse().unwrap()).collect()
 }
 
 /// `tests/fixtures/metrics.csv` is written by `tests/fixtures/metrics.py` with scikit-learn.
@@ -60,36 +58,21 @@ fn roc_auc_of_ties_is_one_half() {
 #[test]
 fn zeros_of_either_sign_are_one_score() {
     assert_eq!(scores(&[(1.0, -0.0), (0.0, 0.0)]).roc_auc(), Some(0.5));
-    assert_eq!(
-        scores(&[(1.0, 0.0), (0.0, -0.0)]).average_precision(),
-        Some(0.5)
-    );
+    assert_eq!(scores(&[(1.0, 0.0), (0.0, -0.0)]).average_precision(), Some(0.5));
 }
 
 #[test]
 fn infinite_scores_have_their_rank() {
     let mut scores = scores(&[(1.0, f64::INFINITY), (0.0, 1e300), (0.0, f64::NEG_INFINITY)]);
-    assert_eq!(
-        (scores.roc_auc(), scores.average_precision()),
-        (Some(1.0), Some(1.0))
-    );
+    assert_eq!((scores.roc_auc(), scores.average_precision()), (Some(1.0), Some(1.0)));
 }
 
 #[test]
 fn undefined_is_none() {
     assert_eq!((roc_auc(&[], &[1.0]), roc_auc(&[1.0], &[])), (None, None));
-    assert_eq!(
-        (
-            average_precision(&[], &[1.0]),
-            average_precision(&[1.0], &[])
-        ),
-        (None, Some(1.0))
-    );
+    assert_eq!((average_precision(&[], &[1.0]), average_precision(&[1.0], &[])), (None, Some(1.0)));
     let nothing = Confusion::default();
-    assert_eq!(
-        (nothing.precision(), nothing.recall(), nothing.f1_score()),
-        (None, None, None)
-    );
+    assert_eq!((nothing.precision(), nothing.recall(), nothing.f1_score()), (None, None, None));
 }
 
 #[test]

@@ -64,9 +64,7 @@ pub(crate) struct AnomalyScore {
 
 impl AnomalyScore {
     pub(crate) fn new() -> Self {
-        Self {
-            signature: Signature::any(2, Volatility::Immutable),
-        }
+        Self { signature: Signature::any(2, Volatility::Immutable) }
     }
 }
 
@@ -89,11 +87,6 @@ impl ScalarUDFImpl for AnomalyScore {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        scoring::score(
-            NAME,
-            &args,
-            |_, score| score,
-            |scores| Arc::new(Float64Array::from(scores)),
-        )
+        scoring::score(NAME, &args, |_, score| score, |scores| Arc::new(Float64Array::from(scores)))
     }
 }

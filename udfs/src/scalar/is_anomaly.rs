@@ -45,9 +45,7 @@ pub(crate) struct IsAnomaly {
 
 impl IsAnomaly {
     pub(crate) fn new() -> Self {
-        Self {
-            signature: Signature::any(2, Volatility::Immutable),
-        }
+        Self { signature: Signature::any(2, Volatility::Immutable) }
     }
 }
 

@@ -25,9 +25,7 @@ pub(super) fn check_type(function: &str, argument: &Field) -> Result<()> {
 
 /// The argument as one type. Casting to views copies no model.
 pub(super) fn to_views(models: &ArrayRef) -> Result<BinaryViewArray> {
-    Ok(cast(models, &DataType::BinaryView)?
-        .as_binary_view()
-        .clone())
+    Ok(cast(models, &DataType::BinaryView)?.as_binary_view().clone())
 }
 
 /// The bytes of a model as a key: hashed by their digest alone; compared in full, but for bytes
@@ -67,9 +65,7 @@ pub(super) fn decode(function: &str, bytes: &[u8]) -> Result<Arc<Model>> {
     let cache = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     {
         let mut cache = cache();
-        let found = cache
-            .iter()
-            .position(|cached| ModelBytes(&cached.bytes) == ModelBytes(bytes));
+        let found = cache.iter().position(|cached| ModelBytes(&cached.bytes) == ModelBytes(bytes));
         if let Some(cached) = found.and_then(|at| cache.remove(at)) {
             let model = Arc::clone(&cached.model);
             cache.push_front(cached);
@@ -81,10 +77,7 @@ pub(super) fn decode(function: &str, bytes: &[u8]) -> Result<Arc<Model>> {
         .map(Arc::new)
         .map_err(|error| exec_datafusion_err!("{function}: argument `model`: {error}"))?;
     let mut cache = cache();
-    cache.push_front(Cached {
-        bytes: Arc::from(bytes),
-        model: Arc::clone(&model),
-    });
+    cache.push_front(Cached { bytes: Arc::from(bytes), model: Arc::clone(&model) });
     let mut size = 0;
     cache.retain(|cached| {
         size += cached.bytes.len();

@@ -55,9 +55,7 @@ pub(crate) struct ModelInfo {
 
 impl ModelInfo {
     pub(crate) fn new() -> Self {
-        Self {
-            signature: Signature::any(1, Volatility::Immutable),
-        }
+        Self { signature: Signature::any(1, Volatility::Immutable) }
     }
 }
 
@@ -133,9 +131,7 @@ fn feature_field() -> FieldRef {
 type Described = Option<(Arc<Model>, Option<String>)>;
 
 fn describe(models: &[Described]) -> Result<StructArray> {
-    let digests = models
-        .iter()
-        .map(|model| model.as_ref().and_then(|(_, digest)| digest.as_ref()));
+    let digests = models.iter().map(|model| model.as_ref().and_then(|(_, digest)| digest.as_ref()));
     let columns: Vec<ArrayRef> = vec![
         column::<_, StringArray>(models, |model| Some(model.detector.algorithm())),
         column::<_, Int64Array>(models, |_| Some(i64::from(FORMAT_VERSION))),
@@ -150,11 +146,7 @@ fn describe(models: &[Described]) -> Result<StructArray> {
         column::<_, Float64Array>(models, |model| Some(model.detector.threshold())),
         Arc::new(StringArray::from_iter(digests)),
     ];
-    Ok(StructArray::try_new(
-        fields(),
-        columns,
-        Some(valid(models)),
-    )?)
+    Ok(StructArray::try_new(fields(), columns, Some(valid(models)))?)
 }
 
 /// One value per model, NULL for NULL.
@@ -162,9 +154,7 @@ fn column<T, A>(models: &[Described], get: impl Fn(&Model) -> Option<T>) -> Arra
 where
     A: FromIterator<Option<T>> + Array + 'static,
 {
-    let values = models
-        .iter()
-        .map(|model| model.as_ref().and_then(|(model, _)| get(model)));
+    let values = models.iter().map(|model| model.as_ref().and_then(|(model, _)| get(model)));
     Arc::new(values.collect::<A>())
 }
 
@@ -194,16 +184,9 @@ fn features(models: &[Described]) -> Result<ListArray> {
     };
     let names = lists().flatten().map(|feature| Some(&feature.name));
     let kinds = lists().flatten().map(|feature| Some(feature.kind.as_str()));
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter(names)),
-        Arc::new(StringArray::from_iter(kinds)),
-    ];
+    let columns: Vec<ArrayRef> =
+        vec![Arc::new(StringArray::from_iter(names)), Arc::new(StringArray::from_iter(kinds))];
     let items = Arc::new(StructArray::try_new(parts.clone(), columns, None)?);
     let offsets = OffsetBuffer::from_lengths(lists().map(<[_]>::len));
-    Ok(ListArray::try_new(
-        field,
-        offsets,
-        items,
-        Some(valid(models)),
-    )?)
+    Ok(ListArray::try_new(field, offsets, items, Some(valid(models)))?)
 }

@@ -20,10 +20,7 @@ use crate::features;
 /// has, so are the features.
 pub(super) fn check_arguments(function: &str, args: &ReturnFieldArgs) -> Result<()> {
     let [model, rows] = args.arg_fields else {
-        return plan_err!(
-            "{function}: expected 2 arguments, got {}",
-            args.arg_fields.len()
-        );
+        return plan_err!("{function}: expected 2 arguments, got {}", args.arg_fields.len());
     };
     check_type(function, model)?;
     if rows.data_type() == &DataType::Null {
@@ -49,10 +46,7 @@ pub(super) fn score<T: Copy>(
     let [model, rows] = args.args.as_slice() else {
         return internal_err!("{function}: expected 2 arguments, got {}", args.args.len());
     };
-    let is_scalar = matches!(
-        (model, rows),
-        (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
-    );
+    let is_scalar = matches!((model, rows), (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)));
     let number_rows = if is_scalar { 1 } else { args.number_rows };
     let rows = rows.to_array(number_rows)?;
     let mut verdicts = vec![None; number_rows];

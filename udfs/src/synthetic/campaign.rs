@@ -48,11 +48,7 @@ impl Campaign {
         let insider = workstation(random.below(WORKSTATIONS));
         let outsider = rare_host(random);
         // Scans and brute force start from an infected workstation or from outside, in turn.
-        let attacker = if number.is_multiple_of(2) {
-            insider
-        } else {
-            outsider
-        };
+        let attacker = if number.is_multiple_of(2) { insider } else { outsider };
         let inside_server = any_server(random);
         let (attacker, victim, ports) = match kind {
             // A scan picks a host and a port for each probe.
@@ -91,16 +87,10 @@ impl Campaign {
                 protocol: Protocol::Udp,
                 ..endpoints
             }
-            .transfer(
-                1100.0 * libm::exp(0.5 * size),
-                1200.0,
-                0.01 * libm::exp(rest),
-            ),
-            Attack::Flood => Connection {
-                src_ip: forged_source(random),
-                ..endpoints
+            .transfer(1100.0 * libm::exp(0.5 * size), 1200.0, 0.01 * libm::exp(rest)),
+            Attack::Flood => {
+                Connection { src_ip: forged_source(random), ..endpoints }.unanswered(random)
             }
-            .unanswered(random),
             Attack::Exfiltration => {
                 endpoints.transfer(2e8 * libm::exp(size), 1300.0, 900.0 * libm::exp(0.6 * rest))
             }
@@ -125,11 +115,7 @@ impl Campaign {
             ..endpoints
         };
         if random.below(12) == 0 {
-            target.transfer(
-                random.between(260.0, 420.0),
-                60.0,
-                random.between(0.001, 0.2),
-            )
+            target.transfer(random.between(260.0, 420.0), 60.0, random.between(0.001, 0.2))
         } else {
             target.unanswered(random)
         }

@@ -117,13 +117,7 @@ impl Generator {
     pub fn new(seed: u64, rows: u64) -> Self {
         let campaigns = campaigns(seed);
         let timeline = Timeline::new(&campaigns);
-        Self {
-            seed,
-            rows,
-            network: Network::new(seed),
-            campaigns,
-            timeline,
-        }
+        Self { seed, rows, network: Network::new(seed), campaigns, timeline }
     }
 
     /// Number of events.

@@ -84,50 +84,29 @@ impl Service {
 /// The service mix of an office network.
 const SERVICES: [Service; 13] = [
     // https, http
-    Service::tcp(443, 36.0, false)
-        .bytes(9e3, 1.7)
-        .seconds(2.5, 1.5),
+    Service::tcp(443, 36.0, false).bytes(9e3, 1.7).seconds(2.5, 1.5),
     Service::tcp(80, 6.0, false).bytes(5e3, 1.6),
     // dns, ntp
     Service::datagram(Protocol::Udp, Some(53), 26.0, true),
-    Service::datagram(Protocol::Udp, Some(123), 6.0, false)
-        .bytes(152.0, 0.1)
-        .packet(76.0, 77.0),
+    Service::datagram(Protocol::Udp, Some(123), 6.0, false).bytes(152.0, 0.1).packet(76.0, 77.0),
     // quic
     Service::datagram(Protocol::Udp, Some(443), 5.0, false)
         .bytes(12e3, 1.8)
         .seconds(4.0, 1.4)
         .packet(300.0, 1200.0),
     // ping
-    Service::datagram(Protocol::Icmp, None, 4.0, true)
-        .bytes(168.0, 0.4)
-        .seconds(1.0, 0.8),
+    Service::datagram(Protocol::Icmp, None, 4.0, true).bytes(168.0, 0.4).seconds(1.0, 0.8),
     // smb, postgresql, ldap
-    Service::tcp(445, 6.0, true)
-        .bytes(2e4, 2.0)
-        .seconds(5.0, 1.6),
-    Service::tcp(5432, 4.0, true)
-        .bytes(4e3, 1.8)
-        .seconds(0.3, 1.8),
-    Service::tcp(389, 3.0, true)
-        .bytes(2e3, 0.7)
-        .seconds(0.2, 1.0),
+    Service::tcp(445, 6.0, true).bytes(2e4, 2.0).seconds(5.0, 1.6),
+    Service::tcp(5432, 4.0, true).bytes(4e3, 1.8).seconds(0.3, 1.8),
+    Service::tcp(389, 3.0, true).bytes(2e3, 0.7).seconds(0.2, 1.0),
     // smtp
-    Service::tcp(25, 2.0, true)
-        .bytes(15e3, 1.6)
-        .seconds(2.0, 0.9),
+    Service::tcp(25, 2.0, true).bytes(15e3, 1.6).seconds(2.0, 0.9),
     // ssh, rdp
-    Service::tcp(22, 1.2, true)
-        .bytes(9e3, 1.5)
-        .seconds(20.0, 1.8),
-    Service::tcp(3389, 0.5, true)
-        .bytes(15e4, 1.8)
-        .seconds(300.0, 1.5),
+    Service::tcp(22, 1.2, true).bytes(9e3, 1.5).seconds(20.0, 1.8),
+    Service::tcp(3389, 0.5, true).bytes(15e4, 1.8).seconds(300.0, 1.5),
     // rsync backup
-    Service::tcp(873, 0.4, true)
-        .bytes(4e7, 1.6)
-        .seconds(120.0, 1.3)
-        .packet(1000.0, 1440.0),
+    Service::tcp(873, 0.4, true).bytes(4e7, 1.6).seconds(120.0, 1.3).packet(1000.0, 1440.0),
 ];
 
 /// The network of one seed.
@@ -162,12 +141,7 @@ impl Network {
                 favourites: std::array::from_fn(|_| services.draw(&mut random)),
             });
         }
-        Self {
-            seed,
-            services,
-            activity: Weighted::new(&weights),
-            hosts,
-        }
+        Self { seed, services, activity: Weighted::new(&weights), hosts }
     }
 
     /// One connection of everyday traffic.
@@ -191,11 +165,7 @@ impl Network {
             return endpoints.unanswered(random);
         }
         let (size, rest) = random.normals();
-        let tail = if random.chance(TAIL) {
-            random.pareto(TAIL_INDEX)
-        } else {
-            1.0
-        };
+        let tail = if random.chance(TAIL) { random.pareto(TAIL_INDEX) } else { 1.0 };
         // Larger transfers last longer: correlation 0.6.
         let slowness = 0.6 * size + 0.8 * rest;
         endpoints.transfer(
@@ -215,11 +185,7 @@ impl Network {
         } else {
             (f64::from(pool) * random.uniform() * random.uniform()) as u32
         };
-        if inside {
-            server(service as u32, number)
-        } else {
-            outside_server(number)
-        }
+        if inside { server(service as u32, number) } else { outside_server(number) }
     }
 }
 
@@ -228,18 +194,10 @@ impl Connection {
     /// A lone packet takes no time.
     pub(super) fn transfer(self, bytes: f64, packet: f64, seconds: f64) -> Self {
         // An answered TCP connection opens and closes: at least 5 packets of 52 bytes.
-        let fewest = if self.protocol == Protocol::Tcp {
-            5.0
-        } else {
-            1.0
-        };
+        let fewest = if self.protocol == Protocol::Tcp { 5.0 } else { 1.0 };
         let bytes = libm::round(bytes.max(52.0 * fewest));
         let packets = libm::ceil(bytes / packet).max(fewest);
-        let seconds = if packets > 1.0 {
-            seconds.min(MAX_SECONDS)
-        } else {
-            0.0
-        };
+        let seconds = if packets > 1.0 { seconds.min(MAX_SECONDS) } else { 0.0 };
         Self {
             bytes: bytes as i64,
             packets: packets as i64,
@@ -257,11 +215,7 @@ impl Connection {
         Self {
             bytes,
             packets: tries,
-            duration: if tries > 1 {
-                libm::round(seconds * 1e6) / 1e6
-            } else {
-                0.0
-            },
+            duration: if tries > 1 { libm::round(seconds * 1e6) / 1e6 } else { 0.0 },
             ..self
         }
     }

@@ -79,10 +79,7 @@ impl Weighted {
         let mean = weights.iter().sum::<f64>() / weights.len() as f64;
         let mut slots: Vec<Slot> = (0..weights.len() as u32)
             .zip(weights)
-            .map(|(alias, weight)| Slot {
-                keep: weight / mean,
-                alias,
-            })
+            .map(|(alias, weight)| Slot { keep: weight / mean, alias })
             .collect();
         let (mut small, mut large): (Vec<usize>, Vec<usize>) =
             (0..slots.len()).partition(|&i| slots[i].keep < 1.0);
@@ -103,10 +100,6 @@ impl Weighted {
     pub(super) fn draw(&self, random: &mut Random) -> usize {
         let index = random.below(self.0.len() as u32) as usize;
         let slot = self.0[index];
-        if random.chance(slot.keep) {
-            index
-        } else {
-            slot.alias as usize
-        }
+        if random.chance(slot.keep) { index } else { slot.alias as usize }
     }
 }

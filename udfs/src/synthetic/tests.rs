@@ -37,10 +37,7 @@ fn digest_of_the_first_events_is_golden() {
         bytes.extend(connection.packets.to_le_bytes());
         bytes.extend(flow.attack.map_or("benign", Attack::as_str).as_bytes());
     }
-    assert_eq!(
-        format!("{:016x}", XxHash3_64::oneshot(&bytes)),
-        "6ad9fdd4793bd378"
-    );
+    assert_eq!(format!("{:016x}", XxHash3_64::oneshot(&bytes)), "6ad9fdd4793bd378");
 }
 
 #[test]
@@ -49,9 +46,7 @@ fn any_part_made_alone_equals_the_whole() {
     let whole: Vec<_> = generator.flows(0..5000).collect();
     for size in [1, 3, 999] {
         let starts = (0..5000).step_by(size as usize);
-        let parts: Vec<_> = starts
-            .flat_map(|start| generator.flows(start..start + size))
-            .collect();
+        let parts: Vec<_> = starts.flat_map(|start| generator.flows(start..start + size)).collect();
         assert_eq!(parts, whole, "parts of {size}");
     }
 }
@@ -72,10 +67,7 @@ fn few_rows_and_no_rows_work() {
 #[test]
 fn billions_of_rows_cost_nothing_up_front() {
     let rows = 5_000_000_000;
-    let last = Generator::new(42, rows)
-        .flows(rows - 3..rows + 10)
-        .last()
-        .unwrap();
+    let last = Generator::new(42, rows).flows(rows - 3..rows + 10).last().unwrap();
     assert_eq!(last.event_id, rows - 1);
     assert_eq!(hour(&last), 7 * 24 - 1);
 }
@@ -90,10 +82,7 @@ fn one_percent_are_attacks_and_every_kind_is_there() {
         for attack in flows.iter().filter_map(|flow| flow.attack) {
             *kinds.entry(attack).or_insert(0) += 1;
         }
-        assert!(
-            kinds.len() == 5 && kinds.values().all(|&count| count > 50),
-            "{kinds:?}"
-        );
+        assert!(kinds.len() == 5 && kinds.values().all(|&count| count > 50), "{kinds:?}");
     }
 }
 
@@ -113,17 +102,8 @@ fn times_follow_the_week() {
 #[test]
 fn connections_are_plausible() {
     for Flow { connection, .. } in flows(42, ROWS) {
-        let Connection {
-            bytes,
-            packets,
-            duration,
-            protocol,
-            ..
-        } = connection;
-        assert!(
-            packets >= 1 && bytes >= 28 * packets && bytes <= 1500 * packets,
-            "{connection:?}"
-        );
+        let Connection { bytes, packets, duration, protocol, .. } = connection;
+        assert!(packets >= 1 && bytes >= 28 * packets && bytes <= 1500 * packets, "{connection:?}");
         assert!((0.0..=21_600.0).contains(&duration), "{connection:?}");
         assert!(packets > 1 || duration == 0.0, "{connection:?}");
         let icmp = protocol == Protocol::Icmp;
@@ -133,10 +113,7 @@ fn connections_are_plausible() {
 
 #[test]
 fn bytes_have_a_heavy_tail() {
-    let mut bytes: Vec<i64> = flows(42, ROWS)
-        .iter()
-        .map(|flow| flow.connection.bytes)
-        .collect();
+    let mut bytes: Vec<i64> = flows(42, ROWS).iter().map(|flow| flow.connection.bytes).collect();
     bytes.sort_unstable();
     let total: i64 = bytes.iter().sum();
     let top: i64 = bytes[99_000..].iter().sum();
@@ -154,10 +131,7 @@ fn hosts_have_habits() {
         *activity.entry(flow.connection.src_ip).or_default() += 1;
         pairs.insert((flow.connection.src_ip, flow.connection.dst_ip));
     }
-    let (least, most) = (
-        activity.values().min().unwrap(),
-        activity.values().max().unwrap(),
-    );
+    let (least, most) = (activity.values().min().unwrap(), activity.values().max().unwrap());
     assert!(activity.len() > 300, "{} hosts", activity.len());
     assert!(*most > 20 * least, "{least} to {most} events of one host");
     assert!(pairs.len() < flows.len() / 4, "{} pairs", pairs.len());
@@ -179,13 +153,7 @@ fn attacks_have_their_signature() {
 
     let scan = of(Attack::Scan);
     assert!(distinct(scan.iter().map(|c| c.src_ip).collect()) <= 6);
-    assert!(
-        distinct(
-            scan.iter()
-                .map(|c| u32::from(c.dst_port.unwrap()))
-                .collect()
-        ) > 1000
-    );
+    assert!(distinct(scan.iter().map(|c| u32::from(c.dst_port.unwrap())).collect()) > 1000);
     assert!(median(&scan, |c| c.packets as f64) <= 2.0);
 
     let flood = of(Attack::Flood);
@@ -201,9 +169,5 @@ fn attacks_have_their_signature() {
     assert!(median(&beacon, |c| c.bytes as f64) < 1000.0);
 
     let brute_force = of(Attack::BruteForce);
-    assert!(
-        brute_force
-            .iter()
-            .all(|c| matches!(c.dst_port, Some(22 | 3389)))
-    );
+    assert!(brute_force.iter().all(|c| matches!(c.dst_port, Some(22 | 3389))));
 }

@@ -62,10 +62,7 @@ impl Timeline {
             }
         }
         cumulative[WEEK] = 1.0;
-        Self {
-            cumulative,
-            attacks,
-        }
+        Self { cumulative, attacks }
     }
 
     /// The minute in which `position` falls.
@@ -94,10 +91,7 @@ impl Timeline {
     /// The campaign that an event of `minute` belongs to, if any, for a uniform draw.
     pub(super) fn campaign(&self, minute: usize, draw: f64) -> Option<usize> {
         let attacks = &self.attacks[minute];
-        attacks
-            .iter()
-            .find(|(probability, _)| draw < *probability)
-            .map(|&(_, number)| number)
+        attacks.iter().find(|(probability, _)| draw < *probability).map(|&(_, number)| number)
     }
 }
 
@@ -105,9 +99,5 @@ impl Timeline {
 fn activity(minute: usize) -> f64 {
     let (hour, within) = (minute / 60 % 24, (minute % 60) as f64 / 60.0);
     let activity = HOURS[hour] * (1.0 - within) + HOURS[(hour + 1) % 24] * within;
-    if minute >= 5 * DAY {
-        activity * WEEKEND
-    } else {
-        activity
-    }
+    if minute >= 5 * DAY { activity * WEEKEND } else { activity }
 }

@@ -32,11 +32,7 @@ impl IsolationForestAccumulator {
         let k = usize::try_from(params.sample_rows())
             .map_err(|_| plan_datafusion_err!("{NAME}: the sample does not fit in memory"))?;
         let sample = BottomK::new(k, signature.features().len(), params.seed(), context);
-        Ok(Self {
-            params,
-            signature,
-            sample,
-        })
+        Ok(Self { params, signature, sample })
     }
 }
 
@@ -70,9 +66,7 @@ impl Accumulator for IsolationForestAccumulator {
         let positions: Vec<usize> = (0..kept.num_columns()).collect();
         let values = features::matrix(kept, &positions)?;
         for (row, values) in candidates.values().iter().zip(values.rows()) {
-            keys.with(*row as usize, |key| {
-                self.sample.offer(key, values.iter().copied())
-            });
+            keys.with(*row as usize, |key| self.sample.offer(key, values.iter().copied()));
         }
         Ok(())
     }
@@ -82,9 +76,7 @@ impl Accumulator for IsolationForestAccumulator {
             return internal_err!("{NAME}: expected 1 state column, got {}", states.len());
         };
         for state in states.as_binary::<i32>().iter().flatten() {
-            self.sample
-                .merge(state)
-                .map_err(|error| exec_datafusion_err!("{NAME}: {error}"))?;
+            self.sample.merge(state).map_err(|error| exec_datafusion_err!("{NAME}: {error}"))?;
         }
         Ok(())
     }

@@ -36,9 +36,7 @@ impl IsolationForestValidParams {
             .max_depth(Some(reader.u8()?.into()).filter(|depth| *depth != 0))
             .contamination(Some(reader.f64()?).filter(|share| share.to_bits() != 0))
             .seed(reader.u64()?);
-        params
-            .check()
-            .map_err(|_| WireError::Invalid("a hyperparameter is out of range"))
+        params.check().map_err(|_| WireError::Invalid("a hyperparameter is out of range"))
     }
 }
 
@@ -54,17 +52,8 @@ impl IsolationForest {
                     out.push(LEAF);
                     out.extend_from_slice(&rows.to_le_bytes());
                 }
-                Node::Split {
-                    feature,
-                    threshold,
-                    missing_left,
-                    ..
-                } => {
-                    out.push(if missing_left {
-                        MISSING_LEFT
-                    } else {
-                        MISSING_RIGHT
-                    });
+                Node::Split { feature, threshold, missing_left, .. } => {
+                    out.push(if missing_left { MISSING_LEFT } else { MISSING_RIGHT });
                     out.extend_from_slice(&feature.to_le_bytes());
                     out.extend_from_slice(&threshold.to_le_bytes());
                 }
@@ -85,13 +74,7 @@ impl IsolationForest {
         if !(threshold > 0.0 && threshold <= 1.0) {
             return Err(WireError::Invalid("its threshold is not in (0, 1]"));
         }
-        let mut forest = Self {
-            params,
-            features,
-            sample_rows,
-            threshold,
-            trees: vec![],
-        };
+        let mut forest = Self { params, features, sample_rows, threshold, trees: vec![] };
         for _ in 0..forest.params.n_estimators() {
             forest.trees.push(forest.decode_tree(&mut reader)?);
         }
@@ -147,21 +130,12 @@ impl IsolationForest {
         };
         let feature = reader.u16()?;
         if usize::from(feature) >= self.features {
-            return Err(WireError::Invalid(
-                "a tree cuts a feature that the model does not have",
-            ));
+            return Err(WireError::Invalid("a tree cuts a feature that the model does not have"));
         }
         let threshold = reader.f64()?;
         if !(threshold.is_finite() || (threshold == f64::INFINITY && !missing_left)) {
-            return Err(WireError::Invalid(
-                "a tree has a threshold that is not a number",
-            ));
+            return Err(WireError::Invalid("a tree has a threshold that is not a number"));
         }
-        Ok(Some(Node::Split {
-            feature,
-            threshold,
-            missing_left,
-            right: 0,
-        }))
+        Ok(Some(Node::Split { feature, threshold, missing_left, right: 0 }))
     }
 }

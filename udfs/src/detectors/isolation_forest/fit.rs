@@ -34,13 +34,8 @@ impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, FitError> for IsolationFo
             .map(|tree| {
                 let mut rng = SplitMix64::new(self.seed(), tree);
                 let mut drawn = draw(rows as u32, subsample as u32, &mut rng);
-                let mut grower = Grower {
-                    records: records.view(),
-                    subsample,
-                    max_depth,
-                    rng,
-                    nodes: vec![],
-                };
+                let mut grower =
+                    Grower { records: records.view(), subsample, max_depth, rng, nodes: vec![] };
                 grower.grow(&mut drawn, 0);
                 Tree(grower.nodes)
             })
@@ -92,14 +87,9 @@ struct Grower<'a> {
 impl Grower<'_> {
     /// Appends the tree over `rows`, in preorder. Recursion is bounded by the height limit.
     fn grow(&mut self, rows: &mut [u32], depth: u64) {
-        let split = if depth < self.max_depth {
-            self.draw_split(rows)
-        } else {
-            None
-        };
+        let split = if depth < self.max_depth { self.draw_split(rows) } else { None };
         let Some((feature, threshold)) = split else {
-            self.nodes
-                .push(Node::leaf(rows.len() as u32, depth, self.subsample));
+            self.nodes.push(Node::leaf(rows.len() as u32, depth, self.subsample));
             return;
         };
         let missing_left = threshold.is_finite() && self.rng.coin();
@@ -110,12 +100,7 @@ impl Grower<'_> {
         });
         let (left, right) = rows.split_at_mut(middle);
         let split = self.nodes.len();
-        self.nodes.push(Node::Split {
-            feature,
-            threshold,
-            missing_left,
-            right: 0,
-        });
+        self.nodes.push(Node::Split { feature, threshold, missing_left, right: 0 });
         self.grow(left, depth + 1);
         let end_of_left = self.nodes.len() as u32;
         if let Node::Split { right, .. } = &mut self.nodes[split] {
@@ -147,11 +132,7 @@ impl Grower<'_> {
 
     fn extent(&self, feature: usize, rows: &[u32]) -> Extent {
         let column = self.records.column(feature);
-        let mut extent = Extent {
-            min: f64::INFINITY,
-            max: f64::NEG_INFINITY,
-            missing: false,
-        };
+        let mut extent = Extent { min: f64::INFINITY, max: f64::NEG_INFINITY, missing: false };
         for &row in rows {
             let value = column[row as usize];
             // Comparisons with NaN are false, so only present values move the ends.

@@ -12,9 +12,7 @@ impl SplitMix64 {
     /// that trees may be grown in any order.
     pub(super) fn new(seed: u64, stream: u64) -> Self {
         let stream = Self::mix(stream.wrapping_add(1).wrapping_mul(Self::GAMMA));
-        Self {
-            state: Self::mix(seed ^ stream),
-        }
+        Self { state: Self::mix(seed ^ stream) }
     }
 
     fn mix(mut z: u64) -> u64 {
@@ -62,11 +60,7 @@ mod tests {
         let values: Vec<u64> = (0..3).map(|_| rng.next()).collect();
         assert_eq!(
             values,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423
-            ]
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
         );
     }
 
@@ -81,9 +75,6 @@ mod tests {
             let unit = a.open_unit();
             assert!(unit > 0.0 && unit < 1.0);
         }
-        assert!(
-            seen.iter().all(|count| (9_500..10_500).contains(count)),
-            "{seen:?}"
-        );
+        assert!(seen.iter().all(|count| (9_500..10_500).contains(count)), "{seen:?}");
     }
 }

@@ -31,12 +31,7 @@ impl Tree {
         loop {
             match self.0[at] {
                 Node::Leaf { path_length, .. } => return path_length,
-                Node::Split {
-                    feature,
-                    threshold,
-                    missing_left,
-                    right,
-                } => {
+                Node::Split { feature, threshold, missing_left, right } => {
                     let value = row[usize::from(feature)];
                     let left = value < threshold || (value.is_nan() && missing_left);
                     at = if left { at + 1 } else { right as usize };
@@ -60,10 +55,7 @@ impl IsolationForest {
             let values: Vec<f64> = block.iter().copied().map(canonical).collect();
             let mut path_lengths = vec![0.0; block.nrows()];
             for tree in &self.trees {
-                for (sum, row) in path_lengths
-                    .iter_mut()
-                    .zip(values.chunks_exact(block.ncols()))
-                {
+                for (sum, row) in path_lengths.iter_mut().zip(values.chunks_exact(block.ncols())) {
                     *sum += tree.path_length(row);
                 }
             }

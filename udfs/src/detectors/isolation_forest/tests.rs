@@ -9,11 +9,9 @@ use crate::detectors::model::{Detector, Feature, FeatureKind, Model, ModelError,
 
 /// `rows` usual rows in a few clusters, without randomness, and one missing value in 13.
 fn usual(rows: usize) -> Array2<f64> {
-    Array2::from_shape_fn((rows, 3), |(row, column)| {
-        match (row * 31 + column * 17) % 13 {
-            0 => f64::NAN,
-            cluster => cluster as f64 + (row * 7 % 101) as f64 / 500.0,
-        }
+    Array2::from_shape_fn((rows, 3), |(row, column)| match (row * 31 + column * 17) % 13 {
+        0 => f64::NAN,
+        cluster => cluster as f64 + (row * 7 % 101) as f64 / 500.0,
     })
 }
 
@@ -22,10 +20,7 @@ fn fit(params: IsolationForestParams, records: Array2<f64>) -> IsolationForest {
 }
 
 fn model(forest: IsolationForest) -> Model {
-    let feature = |column| Feature {
-        name: format!("f{column}"),
-        kind: FeatureKind::Number,
-    };
+    let feature = |column| Feature { name: format!("f{column}"), kind: FeatureKind::Number };
     Model {
         signature: Signature::new((0..forest.features()).map(feature).collect()).unwrap(),
         training_rows: forest.sample_rows(),
@@ -99,11 +94,7 @@ mod score {
             right,
         };
         let forest = IsolationForest {
-            params: IsolationForest::params()
-                .n_estimators(2)
-                .max_samples(4)
-                .check()
-                .unwrap(),
+            params: IsolationForest::params().n_estimators(2).max_samples(4).check().unwrap(),
             features: 2,
             sample_rows: 4,
             threshold: 0.5,
@@ -117,11 +108,7 @@ mod score {
                     leaf(1, 1),
                 ]),
                 // x1 present ? 3 rows : 1 row
-                Tree(vec![
-                    split(1, f64::INFINITY, false, 2),
-                    leaf(3, 1),
-                    leaf(1, 1),
-                ]),
+                Tree(vec![split(1, f64::INFINITY, false, 2), leaf(3, 1), leaf(1, 1)]),
             ],
         };
         let c3 = average_path_length(3);
@@ -167,14 +154,8 @@ mod fit {
     fn shapes_that_cannot_be_fitted_are_errors() {
         let params = IsolationForest::params();
         for shape in [(0, 2), (2, 0)] {
-            let error = params
-                .fit(&DatasetBase::from(Array2::<f64>::zeros(shape)))
-                .unwrap_err();
-            assert!(
-                error
-                    .to_string()
-                    .starts_with("a forest needs 1 to 16777216 rows")
-            );
+            let error = params.fit(&DatasetBase::from(Array2::<f64>::zeros(shape))).unwrap_err();
+            assert!(error.to_string().starts_with("a forest needs 1 to 16777216 rows"));
         }
     }
 
@@ -182,10 +163,7 @@ mod fit {
     fn one_row_and_constant_rows_score_one_half() {
         for rows in [1, 2, 300] {
             let forest = fit(IsolationForest::params(), Array2::ones((rows, 2)));
-            assert_eq!(
-                forest.scores(array![[1.0, 1.0], [7.0, f64::NAN]].view()),
-                [0.5, 0.5]
-            );
+            assert_eq!(forest.scores(array![[1.0, 1.0], [7.0, f64::NAN]].view()), [0.5, 0.5]);
         }
     }
 
@@ -207,20 +185,11 @@ mod fit {
 
     #[test]
     fn extreme_values_are_cut() {
-        let rows = array![
-            [f64::NEG_INFINITY],
-            [f64::INFINITY],
-            [0.0],
-            [f64::MAX],
-            [f64::NAN]
-        ];
+        let rows = array![[f64::NEG_INFINITY], [f64::INFINITY], [0.0], [f64::MAX], [f64::NAN]];
         let forest = fit(IsolationForest::params(), rows.clone());
         let scores = forest.scores(rows.view());
         assert_eq!(scores[1], scores[3], "an infinity is the largest number");
-        assert!(
-            scores.iter().all(|score| *score > 0.0 && *score <= 1.0),
-            "{scores:?}"
-        );
+        assert!(scores.iter().all(|score| *score > 0.0 && *score <= 1.0), "{scores:?}");
 
         // Neighbouring numbers leave one possible threshold.
         let close = array![[1.0], [1.0_f64.next_up()]];
@@ -255,10 +224,7 @@ mod fit {
             });
             let forest = fit(params, rows.clone());
             let scores = forest.scores(rows.view());
-            let above = scores
-                .iter()
-                .filter(|score| **score > forest.threshold())
-                .count();
+            let above = scores.iter().filter(|score| **score > forest.threshold()).count();
             let wanted = (share * 1000.0) as usize;
             assert!(above.abs_diff(wanted) <= 1, "{share}: {above}");
         }
@@ -280,10 +246,7 @@ mod codec {
 
     #[test]
     fn a_decoded_model_is_the_same_model() {
-        for model in [
-            small_model(),
-            model(fit(IsolationForest::params(), usual(1))),
-        ] {
+        for model in [small_model(), model(fit(IsolationForest::params(), usual(1)))] {
             let bytes = model.encode();
             let decoded = Model::decode(&bytes).unwrap();
             assert_eq!(decoded, model);
@@ -304,10 +267,7 @@ mod codec {
         let mut newer = bytes.clone();
         newer[8] = 2;
         assert_eq!(Model::decode(&newer), Err(ModelError::Version(2)));
-        assert_eq!(
-            Model::decode(&bytes[..bytes.len() - 1]),
-            Err(ModelError::Digest)
-        );
+        assert_eq!(Model::decode(&bytes[..bytes.len() - 1]), Err(ModelError::Digest));
         assert_eq!(Model::decode(&bytes[..12]), Err(ModelError::Digest));
     }
 
@@ -381,20 +341,12 @@ mod signature {
 
     #[test]
     fn duplicates_and_nothing_are_refused() {
-        let feature = |name: &str| Feature {
-            name: name.into(),
-            kind: FeatureKind::Number,
-        };
+        let feature = |name: &str| Feature { name: name.into(), kind: FeatureKind::Number };
         assert_eq!(
-            Signature::new(vec![feature("a"), feature("a")])
-                .unwrap_err()
-                .to_string(),
+            Signature::new(vec![feature("a"), feature("a")]).unwrap_err().to_string(),
             "feature `a` is given twice"
         );
         assert!(Signature::new(vec![]).is_err());
-        assert_eq!(
-            Signature::new(vec![feature("a")]).unwrap().to_string(),
-            "a:number"
-        );
+        assert_eq!(Signature::new(vec![feature("a")]).unwrap().to_string(), "a:number");
     }
 }

@@ -45,11 +45,9 @@ impl Column {
         let integer = DataType::Int64;
         match self {
             Self::EventId => Field::new("event_id", integer, false),
-            Self::Timestamp => Field::new(
-                "timestamp",
-                DataType::Timestamp(TimeUnit::Microsecond, None),
-                false,
-            ),
+            Self::Timestamp => {
+                Field::new("timestamp", DataType::Timestamp(TimeUnit::Microsecond, None), false)
+            }
             Self::SrcIp => Field::new("src_ip", DataType::Utf8View, false),
             Self::SrcPort => Field::new("src_port", DataType::Int32, true),
             Self::DstIp => Field::new("dst_ip", DataType::Utf8View, false),
@@ -98,9 +96,7 @@ impl Column {
                 connections.map(|connection| connection.packets),
             )),
             Self::Label => Arc::new(StringViewArray::from_iter_values(
-                flows
-                    .iter()
-                    .map(|flow| flow.attack.map_or("benign", Attack::as_str)),
+                flows.iter().map(|flow| flow.attack.map_or("benign", Attack::as_str)),
             )),
         }
     }

@@ -49,20 +49,15 @@ impl SyntheticFlowsExec {
     ) -> Result<Self> {
         let schema = project_schema(&columns::schema(), projection)?;
         let columns = match projection {
-            Some(projection) => projection
-                .iter()
-                .map(|&column| Column::ALL[column])
-                .collect(),
+            Some(projection) => projection.iter().map(|&column| Column::ALL[column]).collect(),
             None => Column::ALL.to_vec(),
         };
-        let orderings = columns
-            .iter()
-            .enumerate()
-            .filter(|(_, column)| column.is_ordered())
-            .map(|(position, _)| {
+        let orderings = columns.iter().enumerate().filter(|(_, column)| column.is_ordered()).map(
+            |(position, _)| {
                 let column = expressions::Column::new(schema.field(position).name(), position);
                 [PhysicalSortExpr::new_default(Arc::new(column))]
-            });
+            },
+        );
         let equivalences =
             EquivalenceProperties::new_with_orderings(Arc::clone(&schema), orderings);
         let properties = PlanProperties::new(
@@ -197,9 +192,7 @@ impl ExecutionPlan for SyntheticFlowsExec {
             None => self.rows,
         };
         let statistics = Statistics::new_unknown(&self.schema);
-        Ok(Arc::new(
-            statistics.with_num_rows(Precision::Exact(rows as usize)),
-        ))
+        Ok(Arc::new(statistics.with_num_rows(Precision::Exact(rows as usize))))
     }
 }
 
@@ -228,10 +221,7 @@ impl Iterator for Batches {
             vec![]
         } else {
             let flows: Vec<_> = self.generator.flows(start..split).collect();
-            self.columns
-                .iter()
-                .map(|column| column.array(&flows))
-                .collect()
+            self.columns.iter().map(|column| column.array(&flows)).collect()
         };
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options);
         Some(batch.map_err(Into::into))

@@ -128,9 +128,7 @@ impl TableProvider for SyntheticFlowsTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         // The rows of a LIMIT are the first ones: nothing after them needs to be made.
-        let rows = limit
-            .map_or(u64::MAX, |limit| limit as u64)
-            .min(self.generator.rows());
+        let rows = limit.map_or(u64::MAX, |limit| limit as u64).min(self.generator.rows());
         let batches = rows.div_ceil(state.config().batch_size() as u64);
         let partitions = batches.clamp(1, state.config().target_partitions() as u64);
         Ok(Arc::new(SyntheticFlowsExec::try_new(

@@ -6,9 +6,8 @@ use futures::StreamExt;
 
 #[allow(clippy::disallowed_methods)]
 fn context(batch_size: usize, partitions: usize) -> SessionContext {
-    let config = SessionConfig::new()
-        .with_batch_size(batch_size)
-        .with_target_partitions(partitions);
+    let config =
+        SessionConfig::new().with_batch_size(batch_size).with_target_partitions(partitions);
     let ctx = SessionContext::new_with_config(config);
     crate::register_all(&ctx);
     ctx
@@ -32,23 +31,14 @@ async fn rows_do_not_depend_on_batches_or_partitions() {
 #[tokio::test]
 async fn a_projection_or_a_limit_changes_no_value() {
     let ctx = context(100, 4);
-    let all = rows(
-        &ctx,
-        "SELECT * FROM synthetic_flows(1000, 42) ORDER BY event_id",
-    )
-    .await;
+    let all = rows(&ctx, "SELECT * FROM synthetic_flows(1000, 42) ORDER BY event_id").await;
     for (position, field) in all.schema().fields().iter().enumerate() {
         let sql = format!(
             "SELECT \"{}\" FROM (SELECT * FROM synthetic_flows(1000, 42) LIMIT 321)",
             field.name()
         );
         let one = rows(&context(100, 1), &sql).await;
-        assert_eq!(
-            one.column(0),
-            &all.column(position).slice(0, 321),
-            "{}",
-            field.name()
-        );
+        assert_eq!(one.column(0), &all.column(position).slice(0, 321), "{}", field.name());
     }
 }
 
@@ -73,9 +63,7 @@ async fn counting_reads_statistics_and_order_needs_no_sort() {
 
 #[tokio::test]
 async fn a_stream_starts_at_once_whatever_the_number_of_rows() {
-    let frame = context(8192, 2)
-        .sql("SELECT * FROM synthetic_flows(1000000000000, 42)")
-        .await;
+    let frame = context(8192, 2).sql("SELECT * FROM synthetic_flows(1000000000000, 42)").await;
     let mut stream = frame.unwrap().execute_stream().await.unwrap();
     for _ in 0..10 {
         assert_eq!(stream.next().await.unwrap().unwrap().num_rows(), 8192);

@@ -1,0 +1,179 @@
+//! The schema of a source of files: inferred, compared between files, corrected by settings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use datafusion::execution::SessionState;
+use datafusion::object_store::{ObjectMeta, ObjectStore};
+
+use super::landing::{Part, unreadable};
+use crate::config::{SourceFormat, TextOptions};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The one schema of all files. Text columns may differ as whole and floating-point numbers do;
+/// JSON objects may leave keys out; anything else is drift, and an error.
+pub(super) async fn common_schema(
+    name: &str,
+    format: SourceFormat,
+    parts: &[Part],
+    options: &TextOptions,
+    state: &SessionState,
+    store: &Arc<dyn ObjectStore>,
+) -> Result<SchemaRef> {
+    let mut common: Option<(Schema, &ObjectMeta)> = None;
+    for part in parts {
+        for file in &part.files {
+            let schema = part
+                .format
+                .infer_schema(state, store, std::slice::from_ref(file))
+                .await
+                .map_err(|error| unreadable(name, file, error))?;
+            let schema = match &options.names {
+                Some(names) if format == SourceFormat::Csv => renamed(name, &schema, names, file)?,
+                _ => schema.as_ref().clone(),
+            };
+            common = Some(match common {
+                None => (schema, file),
+                Some((known, first)) => {
+                    let merged = merge(&known, &schema, format, options).map_err(|difference| {
+                        Error::new(ErrorKind::Data, format!("source `{name}`: schema drift between files: {difference}"))
+                            .with_context("first file", format!("/{}", first.location))
+                            .with_context("this file", format!("/{}", file.location))
+                            .with_hint(format!("give such a column one type with `types = {{ column = \"VARCHAR\" }}` in [sources.{name}], or make two sources and UNION ALL BY NAME them in SQL"))
+                    })?;
+                    (merged, first)
+                }
+            });
+        }
+    }
+    let Some((schema, _)) = common.filter(|(schema, _)| !schema.fields().is_empty()) else {
+        return Err(Error::new(
+            ErrorKind::Data,
+            format!("source `{name}` is empty: its files have no columns"),
+        ));
+    };
+    // A column without any value is text.
+    let fields: Fields = schema
+        .fields()
+        .iter()
+        .map(|field| match field.data_type() {
+            DataType::Null => Field::new(field.name(), DataType::Utf8, true),
+            _ => field.as_ref().clone().with_nullable(true),
+        })
+        .collect();
+    Ok(Schema::new(fields).into())
+}
+
+fn renamed(name: &str, schema: &Schema, names: &[String], file: &ObjectMeta) -> Result<Schema> {
+    if names.len() != schema.fields().len() {
+        return Err(Error::new(
+            ErrorKind::Data,
+            format!(
+                "source `{name}`: `names` has {} columns, the file has {}",
+                names.len(),
+                schema.fields().len()
+            ),
+        )
+        .with_context("file", format!("/{}", file.location)));
+    }
+    let fields: Fields = schema
+        .fields()
+        .iter()
+        .zip(names)
+        .map(|(field, name)| field.as_ref().clone().with_name(name))
+        .collect();
+    Ok(Schema::new(fields))
+}
+
+/// Merges the schema of one more file, or says what differs.
+fn merge(
+    known: &Schema,
+    other: &Schema,
+    format: SourceFormat,
+    options: &TextOptions,
+) -> Result<Schema, String> {
+    if format == SourceFormat::Json {
+        return Schema::try_merge([known.clone(), other.clone()])
+            .map_err(|error| error.to_string());
+    }
+    let names = |schema: &Schema| -> Vec<String> {
+        schema.fields().iter().map(|field| field.name().clone()).collect()
+    };
+    let (left, right) = (names(known), names(other));
+    if left != right {
+        let missing: Vec<_> = left
+            .iter()
+            .filter(|name| !right.contains(name))
+            .map(|n| format!("`{n}` is missing"))
+            .collect();
+        let extra: Vec<_> = right
+            .iter()
+            .filter(|name| !left.contains(name))
+            .map(|n| format!("`{n}` is new"))
+            .collect();
+        let differences = [missing, extra].concat();
+        return Err(match differences.is_empty() {
+            true => "the columns are in another order".into(),
+            false => differences.join(", "),
+        });
+    }
+    let fields = known
+        .fields()
+        .iter()
+        .zip(other.fields())
+        .map(|(a, b)| {
+            let data_type = match (a.data_type(), b.data_type()) {
+                (a, b) if a == b => a.clone(),
+                (DataType::Null, kind) | (kind, DataType::Null) => kind.clone(),
+                (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => {
+                    DataType::Float64
+                }
+                (kind, _) if options.types.contains_key(a.name()) => kind.clone(),
+                (first, this) => {
+                    return Err(format!(
+                        "`{}` is {first} in the first file and {this} in this one",
+                        a.name()
+                    ));
+                }
+            };
+            Ok(a.as_ref().clone().with_data_type(data_type))
+        })
+        .collect::<Result<Fields, String>>()?;
+    Ok(Schema::new(fields))
+}
+
+/// Applies the SQL types of the configuration.
+pub(super) async fn with_types(
+    name: &str,
+    schema: SchemaRef,
+    types: &BTreeMap<String, String>,
+    state: &SessionState,
+) -> Result<SchemaRef> {
+    let mut fields: Vec<Field> =
+        schema.fields().iter().map(|field| field.as_ref().clone()).collect();
+    for (column, sql_type) in types {
+        let Some(field) = fields.iter_mut().find(|field| field.name() == column) else {
+            let columns: Vec<_> =
+                schema.fields().iter().map(|field| field.name().as_str()).collect();
+            return Err(Error::configuration(format!(
+                "source `{name}`: `types` names the column `{column}`, which its files do not have"
+            ))
+            .with_context("columns", columns.join(", ")));
+        };
+        let plan = state.create_logical_plan(&format!("SELECT CAST(NULL AS {sql_type})")).await;
+        let data_type = match &plan {
+            Ok(plan) if plan.schema().fields().len() == 1 => plan.schema().field(0).data_type(),
+            _ => {
+                return Err(Error::configuration(format!(
+                    "source `{name}`: column `{column}` has the unknown type `{sql_type}`"
+                ))
+                .with_hint(
+                    "use a SQL type such as VARCHAR, BIGINT, DOUBLE, BOOLEAN or TIMESTAMP",
+                ));
+            }
+        };
+        *field = field.clone().with_data_type(data_type.clone());
+    }
+    Ok(Schema::new(fields).into())
+}
