@@ -272,6 +272,17 @@ fn value_that_is_no_model() {
 }
 
 #[test]
+fn damaged_model() {
+    let project = Project::shipped(1000);
+    project.ok(&["exec", "sql"]);
+    project.file(
+        "sql/4_evaluation/1_scores.sql",
+        "CREATE OR REPLACE TABLE eval.scores AS\nSELECT f.event_id, anomaly_score(m.damaged, f.features) AS score\nFROM silver.features AS f, (SELECT decode(left(encode(model, 'hex'), 2000), 'hex') AS damaged FROM models.isolation_forest) AS m;\n",
+    );
+    fails(&project, "damaged_model", 2, &["exec", "sql", "--until", "4_evaluation/1_scores.sql"]);
+}
+
+#[test]
 fn unreachable_audit_store() {
     let project = published();
     let run = project.run(&["exec", "sql", "--audit", "postgres://ann:hunter2@127.0.0.1:1/audit"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::execute::Steps;
-use super::observer::{Observer, StepOutlook, StepSummary};
+use super::observer::{Observer, StepOutlook};
 use super::select::{self, Selection};
 use super::{check, origin, script};
 use crate::audit::{AuditStore, Change, Lease, ParamRecord, RunId, RunState};
@@ -38,8 +38,6 @@ pub struct Options {
 pub struct RunSummary {
     /// The run; none for a dry run.
     pub run: Option<RunId>,
-    /// Its steps in order.
-    pub steps: Vec<StepSummary>,
     /// Number of relations that the publish changed.
     pub published: usize,
 }
@@ -72,8 +70,8 @@ pub async fn exec(
     let audit = open_audit(settings).await?;
     if options.dry_run {
         let dry = RunId::new("dry-run");
-        let (steps, _) = perform(settings, options, &audit, &dry, observer).await?;
-        return Ok(RunSummary { run: None, steps, published: 0 });
+        perform(settings, options, &audit, &dry, observer).await?;
+        return Ok(RunSummary { run: None, published: 0 });
     }
     let record = origin::new_run(settings, options.command.clone());
     let run = record.id.clone();
@@ -126,9 +124,9 @@ async fn perform_and_publish(
     lease: &Lease,
     observer: &dyn Observer,
 ) -> Result<RunSummary> {
-    let (steps, changes) = perform(settings, options, audit, &lease.run, observer).await?;
+    let changes = perform(settings, options, audit, &lease.run, observer).await?;
     audit.publish(lease, &changes).await?;
-    Ok(RunSummary { run: Some(lease.run.clone()), steps, published: changes.len() })
+    Ok(RunSummary { run: Some(lease.run.clone()), published: changes.len() })
 }
 
 /// Checks all statements, then runs them one by one.
@@ -138,7 +136,7 @@ async fn perform(
     audit: &AuditStore,
     run: &RunId,
     observer: &dyn Observer,
-) -> Result<(Vec<StepSummary>, Vec<Change>)> {
+) -> Result<Vec<Change>> {
     let path = settings.selected.as_deref().unwrap_or(&settings.scripts);
     let statements = options.selection.apply(script::read(&settings.scripts, path)?)?;
     let catalog = open_catalog(settings, audit).await?;
@@ -156,12 +154,11 @@ async fn perform(
             subject: select::subject(&statement.ast),
         }
     };
-    let mut summaries = vec![];
     let mut rest = statements.iter().zip(&bound).enumerate();
     while let Some((index, (statement, bound))) = rest.next() {
         let span = tracing::info_span!("step", ordinal = index + 1, file = statement.file);
         match steps.run(statement, bound, outlook(index)).instrument(span).await {
-            Ok(summary) => summaries.push(summary),
+            Ok(()) => {}
             Err(error) => {
                 for (index, (statement, _)) in rest {
                     steps.skip(statement, outlook(index)).await?;
@@ -172,7 +169,7 @@ async fn perform(
     }
     let change =
         |(relation, version): (Relation, _)| Change { relation: relation.to_string(), version };
-    Ok((summaries, std::mem::take(&mut steps.changes).into_iter().map(change).collect()))
+    Ok(steps.changes.into_iter().map(change).collect())
 }
 
 /// Renews the lease until it is lost. A store that is away for a moment is no loss: the publish
