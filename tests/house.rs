@@ -63,7 +63,14 @@ fn udfs_do_no_io() {
 fn the_audit_store_knows_no_engine_and_no_terminal() {
     never(
         "src/audit",
-        &["datafusion::", "object_store", "clap", "indicatif", "crate::warehouse", "crate::pipeline"],
+        &[
+            "datafusion::",
+            "object_store",
+            "clap",
+            "indicatif",
+            "crate::warehouse",
+            "crate::pipeline",
+        ],
     );
 }
 

@@ -43,7 +43,7 @@ pub struct RunSummary {
 }
 
 /// Opens the audit store of the settings.
-pub async fn open_audit(settings: &Settings) -> Result<AuditStore> {
+async fn open_audit(settings: &Settings) -> Result<AuditStore> {
     let opened = match &settings.audit {
         AuditLocation::Sqlite(path) => AuditStore::open_sqlite(path).await,
         AuditLocation::Postgres(url) => AuditStore::open_postgres(url.expose()).await,
@@ -53,8 +53,16 @@ pub async fn open_audit(settings: &Settings) -> Result<AuditStore> {
     })
 }
 
+/// Opens the audit store to read: where there is no SQLite file, none is made.
+pub(super) async fn open_audit_to_read(settings: &Settings) -> Result<AuditStore> {
+    match &settings.audit {
+        AuditLocation::Sqlite(path) if !path.exists() => AuditStore::open_in_memory().await,
+        _ => open_audit(settings).await,
+    }
+}
+
 /// Opens the warehouse of the settings: a snapshot of what is published.
-pub async fn open_catalog(settings: &Settings, audit: &AuditStore) -> Result<Catalog> {
+pub(super) async fn open_catalog(settings: &Settings, audit: &AuditStore) -> Result<Catalog> {
     let store = Store::open(&settings.warehouse)?;
     Catalog::load(store, audit.clone(), Landing::new(settings.sources.clone())).await
 }
@@ -67,12 +75,13 @@ pub async fn exec(
     observer: &dyn Observer,
     cancel: impl Future<Output = &'static str>,
 ) -> Result<RunSummary> {
-    let audit = open_audit(settings).await?;
     if options.dry_run {
+        let audit = open_audit_to_read(settings).await?;
         let dry = RunId::new("dry-run");
         perform(settings, options, &audit, &dry, observer).await?;
         return Ok(RunSummary { run: None, published: 0 });
     }
+    let audit = open_audit(settings).await?;
     let record = origin::new_run(settings, options.command.clone());
     let run = record.id.clone();
     let params: Vec<_> = settings
@@ -140,6 +149,9 @@ async fn perform(
     let path = settings.selected.as_deref().unwrap_or(&settings.scripts);
     let statements = options.selection.apply(script::read(&settings.scripts, path)?)?;
     let catalog = open_catalog(settings, audit).await?;
+    if !options.dry_run {
+        catalog.store().create()?;
+    }
     let bound = check::check(&statements, settings, &catalog).await?;
 
     let ctx = session::build(settings, &catalog)?;
