@@ -17,8 +17,8 @@ use crate::warehouse::{Catalog, Landing, Relation, Store};
 
 /// How long a lease lasts without being renewed: the longest time that a run whose process died
 /// keeps others waiting.
-const LEASE: Duration = Duration::from_secs(60);
-const RENEWAL: Duration = Duration::from_secs(15);
+const LEASE: Duration = Duration::from_secs(30);
+const RENEWAL: Duration = Duration::from_secs(10);
 
 /// How to run.
 #[derive(Debug, Clone, Default)]

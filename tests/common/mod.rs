@@ -1,5 +1,5 @@
 //! A pipeline in a temporary folder, and the real program run on it.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
