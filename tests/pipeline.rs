@@ -35,6 +35,17 @@ fn shipped_pipeline_runs_and_then_reuses_every_step() {
 }
 
 #[test]
+fn metrics_that_need_labels_are_absent_without_them() {
+    let project = Project::shipped(2000);
+    let script = "sql/1_ingestion/1_events.sql";
+    let text = std::fs::read_to_string(project.path(script)).expect("the script");
+    project.file(script, text.replace("CAST(label AS VARCHAR) ", "CAST(NULL AS VARCHAR) "));
+    project.ok(&["exec", "sql"]);
+    let metrics = project.rows("SELECT metric FROM eval.metrics ORDER BY 1");
+    assert_eq!(metrics, ["anomaly_rate", "score_mean", "score_std"]);
+}
+
+#[test]
 fn shipped_pipeline_finds_attacks() {
     let project = Project::shipped(100_000);
     project.ok(&["exec", "sql"]);
@@ -71,7 +82,7 @@ fn fingerprints_of(files: usize, arguments: &[&str]) -> Vec<String> {
 #[test]
 fn same_bytes_whatever_the_partitions_batches_and_files() {
     let expected = fingerprints_of(1, &["--partitions", "1"]);
-    assert_eq!(expected.len(), 9);
+    assert_eq!(expected.len(), 10);
     for (files, arguments) in [
         (1, &["--partitions", "2"][..]),
         (50, &["--partitions", "8"]),
@@ -136,14 +147,14 @@ fn only_what_changed_runs_and_says_why() {
     project.ok(&["exec", "sql"]);
     assert!(all_reused(&project));
 
-    let features = std::fs::read_to_string(project.path("sql/2_transformation/3_features.sql"))
+    let features = std::fs::read_to_string(project.path("sql/2_transformation/4_features.sql"))
         .expect("the view");
-    project.file("sql/2_transformation/3_features.sql", format!("-- only a comment\n{features}"));
+    project.file("sql/2_transformation/4_features.sql", format!("-- only a comment\n{features}"));
     project.ok(&["exec", "sql"]);
     assert!(all_reused(&project), "comments and blanks do not matter");
 
     project.file(
-        "sql/2_transformation/3_features.sql",
+        "sql/2_transformation/4_features.sql",
         features.replace("ln(1.0 + f.packets)", "ln(2.0 + f.packets)"),
     );
     project.ok(&["exec", "sql"]);
@@ -209,7 +220,7 @@ fn a_failed_run_resumes_after_its_last_finished_step() {
     let ran: Vec<_> =
         steps(&project).into_iter().filter(|step| !step.contains(": reused")).collect();
     assert_eq!(ran, ["eval.alerts: ran (first version)"]);
-    assert_eq!(project.fingerprints().len(), 8);
+    assert_eq!(project.fingerprints().len(), 9);
 }
 
 #[test]
@@ -268,10 +279,88 @@ fn a_dry_run_says_what_would_run_and_writes_nothing() {
 }
 
 #[test]
+fn views_may_name_their_columns() {
+    let project = Project::new();
+    project.file("sql/1.sql", "CREATE OR REPLACE VIEW silver.v (a, \"B b\") AS SELECT 1, 2;\n");
+    project.ok(&["exec", "sql"]);
+    assert_eq!(project.value("SELECT a + \"B b\" FROM silver.v"), "3");
+}
+
+#[test]
+fn sources_that_read_themselves_are_refused() {
+    let project = Project::new();
+    project.file(
+        "sql/pipeline.toml",
+        "warehouse = \"../warehouse\"\n[sources.a]\nquery = \"SELECT * FROM landing.b\"\n[sources.b]\nquery = \"SELECT * FROM landing.a\"\n",
+    );
+    let run = project.run(&["sql", "SELECT * FROM landing.a"]);
+    assert_eq!(
+        (run.code, run.stderr.contains("source `a` reads itself")),
+        (2, true),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn conditions_of_every_form_are_checked() {
+    let project = Project::new();
+    let table = "CREATE OR REPLACE TABLE raw.t AS SELECT * FROM (VALUES (1), (2)) AS v(a);\n";
+    for (condition, holds) in [
+        ("EXISTS (SELECT 1 FROM raw.t)", true),
+        ("NOT EXISTS (SELECT 1 FROM raw.t WHERE a > 2)", true),
+        ("NOT EXISTS (SELECT 1 FROM raw.t WHERE a > 1)", false),
+        ("2 IN (SELECT a FROM raw.t)", true),
+        ("3 IN (SELECT a FROM raw.t) OR EXISTS (SELECT 1 FROM raw.t WHERE a = 1)", true),
+        ("0 = (SELECT count(*) FROM raw.t WHERE a > 1)", false),
+        ("NULL", false),
+        ("(SELECT max(a) FROM raw.t WHERE a > 9) > 1", false),
+    ] {
+        project.file("sql/1.sql", format!("{table}ASSERT {condition};\n"));
+        let run = project.run(&["exec", "sql"]);
+        assert_eq!(run.code, i32::from(!holds), "{condition}\n{}", run.stderr);
+    }
+    let offending = project
+        .rows("SELECT offending FROM audit.checks WHERE NOT passed AND offending IS NOT NULL");
+    assert_eq!(offending, ["1", "1"]);
+    project.file("sql/1.sql", format!("{table}ASSERT 1;\n"));
+    let run = project.run(&["exec", "sql"]);
+    assert_eq!(
+        (run.code, run.stderr.contains("must be true or false")),
+        (2, true),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn nobody_has_to_read_the_output() {
+    let project = Project::shipped(2000);
+    let program = env!("CARGO_BIN_EXE_pipeline");
+    for command in [
+        format!("{program} exec sql 2>&1 | true; exit ${{PIPESTATUS[0]}}"),
+        format!(
+            "{program} sql 'SELECT * FROM synthetic_flows(1000000000, 1)' --format csv | head -1"
+        ),
+        format!(
+            "{program} sql 'SELECT * FROM synthetic_flows(1000000000, 1)' --format json | head -1"
+        ),
+    ] {
+        let run = std::process::Command::new("bash")
+            .args(["-c", &format!("set -o pipefail; {command}")])
+            .current_dir(project.path("."))
+            .output()
+            .expect("bash");
+        assert!(run.status.success(), "{command}: {}", String::from_utf8_lossy(&run.stderr));
+    }
+    assert_eq!(project.fingerprints().len(), 9);
+}
+
+#[test]
 fn readers_leave_no_trace() {
     let project = Project::shipped(100);
     let text = project.ok(&["exec", "sql", "--dry-run"]);
-    assert!(text.contains("13 steps would run"), "{text}");
+    assert!(text.contains("15 steps would run"), "{text}");
     assert_eq!(project.value("SELECT count(*) FROM landing.events"), "100");
     let run = project.run(&["sql", "SELECT * FROM eval.metrics"]);
     assert_eq!(run.code, 2);
@@ -295,7 +384,7 @@ fn where_a_model_comes_from_is_one_select() {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
     for (view, rows) in [
-        ("ingestion_events", "3"),
+        ("ingestion_events", "5"),
         ("transformation_events", "4"),
         ("training_events", "1"),
         ("evaluation_events", "5"),
@@ -304,7 +393,19 @@ fn where_a_model_comes_from_is_one_select() {
     }
     let metrics = project
         .rows("SELECT DISTINCT metric FROM audit.metrics WHERE model IS NOT NULL ORDER BY 1");
-    assert_eq!(metrics, ["average_precision", "f1_score", "precision", "recall", "roc_auc"]);
+    assert_eq!(
+        metrics,
+        [
+            "anomaly_rate",
+            "average_precision",
+            "f1_score",
+            "precision",
+            "recall",
+            "roc_auc",
+            "score_mean",
+            "score_std"
+        ]
+    );
 }
 
 #[test]
@@ -456,8 +557,8 @@ fn postgres_keeps_the_same_records() {
     project.ok(&["exec", "sql", "--audit", &audit]);
     let count = |what: &str| psql(&format!("SELECT count(*) FROM {schema}.{what}"));
     assert_eq!(count("runs WHERE state = 'succeeded'"), "2");
-    assert_eq!(count("steps WHERE state = 'reused'"), "13");
-    assert_eq!(count("current"), "8");
+    assert_eq!(count("steps WHERE state = 'reused'"), "15");
+    assert_eq!(count("current"), "9");
     assert_eq!(count("model_provenance"), "1");
     assert_eq!(
         psql(&format!(

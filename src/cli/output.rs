@@ -1,5 +1,7 @@
 //! The only place that prints. stdout is for results, stderr for progress and errors.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+//!
+//! Nobody may be reading any more (`| head`, a log collector that died). Then there is nobody to
+//! tell, and the run goes on.
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
@@ -10,7 +12,6 @@ use comfy_table::{CellAlignment, Table, presets};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::csv::WriterBuilder;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
@@ -26,8 +27,11 @@ use crate::warehouse::Progress;
 
 /// Prints an error as `error:`, where, why, `hint:`.
 pub fn error(error: &Error) {
-    // Nobody may be reading any more; then there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "{}", error.report());
+    say(std::io::stderr(), format_args!("{}", error.report()));
+}
+
+fn say(mut to: impl Write, line: fmt::Arguments<'_>) {
+    let _ = writeln!(to, "{line}");
 }
 
 /// Tells a run's progress: one changing line on a terminal, one line per step elsewhere, nothing
@@ -67,7 +71,7 @@ impl Narrator {
 impl Observer for Narrator {
     fn run_started(&self, run: &RunId) {
         if self.style != Style::Silent {
-            eprintln!("run {run}");
+            say(std::io::stderr(), format_args!("run {run}"));
         }
     }
 
@@ -94,11 +98,12 @@ impl Observer for Narrator {
     fn rows(&self, batches: &[RecordBatch], total: usize) {
         self.finish();
         if let Ok(table) = pretty_format_batches(batches) {
-            println!("{table}");
+            say(std::io::stdout(), format_args!("{table}"));
         }
         let shown: usize = batches.iter().map(RecordBatch::num_rows).sum();
         if shown < total {
-            println!("({shown} of {} rows)", thousands(total as u64));
+            let total = thousands(total as u64);
+            say(std::io::stdout(), format_args!("({shown} of {total} rows)"));
         }
     }
 
@@ -118,10 +123,10 @@ impl Observer for Narrator {
         self.steps.lock().push(step.clone());
         if self.style == Style::Lines && !self.dry_run {
             let StepOutlook { ordinal, total, subject, .. } = &step.outlook;
-            eprintln!(
-                "{ordinal}/{total} {subject}: {}{}",
-                step.state,
-                in_parentheses(&step.reason)
+            let reason = in_parentheses(&step.reason);
+            say(
+                std::io::stderr(),
+                format_args!("{ordinal}/{total} {subject}: {}{reason}", step.state),
             );
         }
     }
@@ -136,20 +141,21 @@ pub(super) fn closing(narrator: &Narrator, outcome: &Result<RunSummary>, setting
     narrator.finish();
     let steps = narrator.steps.lock();
     if !steps.is_empty() {
-        println!("{}", table(&steps, narrator.dry_run));
+        say(std::io::stdout(), format_args!("{}", table(&steps, narrator.dry_run)));
     }
     let count = |state| steps.iter().filter(|step| step.state == state).count();
     let (ran, reused) = (count(StepState::Ran), count(StepState::Reused));
-    match outcome {
-        Err(_) => {}
+    let closing = match outcome {
+        Err(_) => return,
         Ok(RunSummary { run: None, .. }) => {
-            println!("\ndry run: {ran} steps would run, {reused} would be reused");
+            format!("dry run: {ran} steps would run, {reused} would be reused")
         }
-        Ok(RunSummary { run: Some(run), published }) => println!(
-            "\nrun {run}: {ran} steps ran, {reused} reused, {published} relations published to {}",
+        Ok(RunSummary { run: Some(run), published }) => format!(
+            "run {run}: {ran} steps ran, {reused} reused, {published} relations published to {}",
             settings.warehouse
         ),
-    }
+    };
+    say(std::io::stdout(), format_args!("\n{closing}"));
 }
 
 fn table(steps: &[StepSummary], dry_run: bool) -> String {
@@ -195,50 +201,58 @@ impl RowWriter {
         Self { format, schema, waiting: vec![], header: true }
     }
 
-    pub(super) fn write(&mut self, batch: RecordBatch) -> Result<()> {
-        let mut stdout = std::io::stdout().lock();
-        let written = match self.format {
+    /// Writes some rows; tells whether somebody is still reading.
+    pub(super) fn write(&mut self, batch: RecordBatch) -> Result<bool> {
+        let mut text = vec![];
+        let formatted = match self.format {
             OutputFormat::Table => {
                 self.waiting.push(batch);
-                Ok(())
+                return Ok(true);
             }
             OutputFormat::Csv => {
                 let header = std::mem::replace(&mut self.header, false);
-                WriterBuilder::new().with_header(header).build(&mut stdout).write(&batch)
+                WriterBuilder::new().with_header(header).build(&mut text).write(&batch)
             }
             OutputFormat::Json => {
-                let mut writer = LineDelimitedWriter::new(&mut stdout);
+                let mut writer = LineDelimitedWriter::new(&mut text);
                 writer.write(&batch).and_then(|()| writer.finish())
             }
         };
-        written.or_else(output_error)
+        formatted.map_err(|error| {
+            Error::sql("the result cannot be written in this format")
+                .with_source(error)
+                .with_hint("try --format json or --format table")
+        })?;
+        print(&text)
     }
 
+    /// Writes what is left.
     pub(super) fn finish(mut self) -> Result<()> {
+        let empty = RecordBatch::new_empty(Arc::clone(&self.schema));
         match self.format {
-            OutputFormat::Json => Ok(()),
-            OutputFormat::Csv if !self.header => Ok(()),
-            OutputFormat::Csv => self.write(RecordBatch::new_empty(Arc::clone(&self.schema))),
+            OutputFormat::Csv if self.header => {
+                self.write(empty)?;
+            }
+            OutputFormat::Csv | OutputFormat::Json => {}
             OutputFormat::Table => {
-                self.waiting.push(RecordBatch::new_empty(Arc::clone(&self.schema)));
+                self.waiting.push(empty);
                 let table = pretty_format_batches(&self.waiting).map_err(|error| {
                     Error::internal("a result cannot be shown as a table").with_source(error)
                 })?;
-                let written = writeln!(std::io::stdout().lock(), "{table}");
-                written.map_err(ArrowError::from).or_else(output_error)
+                print(format!("{table}\n").as_bytes())?;
             }
         }
+        Ok(())
     }
 }
 
-/// A reader that went away (`| head`) is no error.
-fn output_error(error: ArrowError) -> Result<()> {
-    match &error {
-        ArrowError::IoError(_, io) if io.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        ArrowError::IoError(..) => Err(Error::io("cannot write the result").with_source(error)),
-        _ => Err(Error::sql("the result cannot be written in this format")
-            .with_source(error)
-            .with_hint("try --format json or --format table")),
+/// Writes to stdout; tells whether somebody is still reading.
+fn print(text: &[u8]) -> Result<bool> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Error::io("cannot write the result").with_source(error)),
     }
 }
 

@@ -11,7 +11,9 @@ pub(super) async fn run(args: SqlArgs) -> Result<()> {
     let mut rows = query::start(&settings, &args.query).await?;
     let mut writer = RowWriter::new(args.format, rows.schema());
     while let Some(batch) = rows.next().await? {
-        writer.write(batch)?;
+        if !writer.write(batch)? {
+            return Ok(());
+        }
     }
     writer.finish()
 }

@@ -6,8 +6,8 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as Ast;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Query, SelectItem, SetExpr, Statement as Tree, UnaryOperator, Value,
-    ValueWithSpan,
+    BinaryOperator, Expr, Query, Select, SelectItem, SetExpr, Statement as Tree, UnaryOperator,
+    Value, ValueWithSpan,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -21,14 +21,14 @@ pub(super) struct Assertion {
     pub(super) condition: String,
     /// What is wrong where it does not hold.
     pub(super) message: String,
-    /// One row, one Boolean.
+    /// One row where the condition is true, else none.
     pub(super) plan: LogicalPlan,
     /// Counts the offending rows, where the condition is about their absence.
     pub(super) offending: Option<LogicalPlan>,
 }
 
 impl Assertion {
-    /// Plans the condition: one row, one Boolean.
+    /// Plans the check.
     pub(super) async fn plan(
         condition: &Expr,
         message: Option<&Expr>,
@@ -40,47 +40,33 @@ impl Assertion {
                 text.clone()
             }
             Some(other) => {
-                return Err(Error::sql(format!(
-                    "the message of an ASSERT must be text in quotes, got {other}"
-                ))
-                .into());
+                let message =
+                    format!("the message of an ASSERT must be text in quotes, got {other}");
+                return Err(Error::sql(message).into());
             }
         };
-        let plan = plan_expression(without_exists(condition.clone()), state).await?;
-        let field = plan.schema().field(0);
-        if !matches!(field.data_type(), DataType::Boolean) {
-            return Err(Error::sql(format!("the condition of an ASSERT must be true or false, got {}", field.data_type()))
-            .with_hint("for example ASSERT (SELECT count(*) FROM silver.flows WHERE bytes < 0) = 0 AS 'negative bytes'")
-            .into());
+        let typed = select(state, |select| {
+            select.projection = vec![SelectItem::UnnamedExpr(condition.clone())];
+        });
+        match typed.await?.schema().field(0).data_type() {
+            DataType::Boolean | DataType::Null => {}
+            other => {
+                return Err(Error::sql(format!("the condition of an ASSERT must be true or false, got {other}"))
+                    .with_hint("for example ASSERT (SELECT count(*) FROM silver.flows WHERE bytes < 0) = 0 AS 'negative bytes'")
+                    .into());
+            }
         }
+        // As a filter, a condition may hold EXISTS and IN, and NULL is not true: what cannot be
+        // decided has not been shown.
+        let plan = select(state, |select| select.selection = Some(condition.clone())).await?;
         let offending = match offending(condition) {
-            Some(count) => Some(plan_expression(count, state).await?),
+            Some(count) => Some(
+                select(state, |select| select.projection = vec![SelectItem::UnnamedExpr(count)])
+                    .await?,
+            ),
             None => None,
         };
         Ok(Self { condition: condition.to_string(), message, plan, offending })
-    }
-}
-
-/// DataFusion has no plan for `EXISTS` outside of `WHERE`; a count tells the same.
-fn without_exists(condition: Expr) -> Expr {
-    match condition {
-        Expr::Nested(inner) => Expr::Nested(Box::new(without_exists(*inner))),
-        Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
-            Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(without_exists(*expr)) }
-        }
-        Expr::BinaryOp { left, op: op @ (BinaryOperator::And | BinaryOperator::Or), right } => {
-            let (left, right) = (without_exists(*left), without_exists(*right));
-            Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
-        }
-        Expr::Exists { subquery, negated } => match counted(&subquery) {
-            None => Expr::Exists { subquery, negated },
-            Some(count) => Expr::BinaryOp {
-                left: Box::new(count),
-                op: if negated { BinaryOperator::Eq } else { BinaryOperator::Gt },
-                right: Box::new(Expr::value(Value::Number("0".into(), false))),
-            },
-        },
-        other => other,
     }
 }
 
@@ -88,15 +74,12 @@ fn without_exists(condition: Expr) -> Expr {
 fn offending(condition: &Expr) -> Option<Expr> {
     match condition {
         Expr::Nested(inner) => offending(inner),
-        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
-            match (left.as_ref(), right.as_ref()) {
-                (
-                    count @ Expr::Subquery(_),
-                    Expr::Value(ValueWithSpan { value: Value::Number(n, _), .. }),
-                ) if n == "0" => Some(count.clone()),
-                _ => None,
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => match (&**left, &**right) {
+            (count @ Expr::Subquery(_), zero) | (zero, count @ Expr::Subquery(_)) => {
+                (zero.to_string() == "0").then(|| count.clone())
             }
-        }
+            _ => None,
+        },
         Expr::Exists { subquery, negated: true } => counted(subquery),
         Expr::UnaryOp { op: UnaryOperator::Not, expr } => match expr.as_ref() {
             Expr::Exists { subquery, negated: false } => counted(subquery),
@@ -111,15 +94,17 @@ fn counted(subquery: &Query) -> Option<Expr> {
     Parser::new(&GenericDialect {}).try_with_sql(&text).ok()?.parse_expr().ok()
 }
 
-/// Plans `SELECT expression`, keeping the places in the expression.
-async fn plan_expression(expression: Expr, state: &SessionState) -> DataFusionResult<LogicalPlan> {
-    let mut parser = Parser::new(&GenericDialect {})
+/// Plans `SELECT 1` with a change; expressions keep their places in the script.
+async fn select(
+    state: &SessionState,
+    change: impl FnOnce(&mut Select),
+) -> DataFusionResult<LogicalPlan> {
+    let parsed = Parser::new(&GenericDialect {})
         .try_with_sql("SELECT 1")
-        .map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
-    let mut query =
-        parser.parse_query().map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
+        .and_then(|mut parser| parser.parse_query());
+    let mut query = parsed.map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
     if let SetExpr::Select(select) = query.body.as_mut() {
-        select.projection = vec![SelectItem::UnnamedExpr(expression)];
+        change(select);
     }
     state.statement_to_plan(Ast::Statement(Box::new(Tree::Query(query)))).await
 }

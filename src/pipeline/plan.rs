@@ -4,7 +4,7 @@ use datafusion::common::TableReference;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::dml::InsertOp;
-use datafusion::logical_expr::{DdlStatement, LogicalPlan, WriteOp};
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement, WriteOp};
 use datafusion::sql::parser::{CopyToSource, Statement as Ast};
 use datafusion::sql::sqlparser::ast::{Query, Statement as Tree};
 
@@ -111,10 +111,24 @@ pub(super) async fn plan(
                     .into());
             }
         },
+        LogicalPlan::Statement(PlanStatement::SetVariable(set))
+            if set.variable.starts_with("datafusion.catalog.default_") =>
+        {
+            let error = Error::sql(format!("{} cannot be changed", set.variable));
+            return Err(error.with_hint("name relations with their layer: `silver.flows`").into());
+        }
         LogicalPlan::Statement(_) => Action::Session(plan),
+        LogicalPlan::Analyze(analyze) if writes(&analyze.input) => {
+            let error = Error::sql("EXPLAIN ANALYZE would execute a statement that writes");
+            return Err(error.with_hint("leave out ANALYZE").into());
+        }
         LogicalPlan::Copy(_) => Action::Copy(plan),
         _ => Action::Query(plan),
     })
+}
+
+fn writes(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Copy(_) | LogicalPlan::Dml(_) | LogicalPlan::Ddl(_))
 }
 
 fn define(ddl: DdlStatement, definition: Option<String>, catalog: &Catalog) -> Result<Action> {
@@ -213,8 +227,23 @@ fn inner_query(ast: &Ast) -> Option<&Query> {
     }
 }
 
+/// The query of a definition as text; a view's own column names are part of it.
 fn definition(ast: &Ast) -> Option<String> {
-    inner_query(ast).map(Query::to_string)
+    let query = inner_query(ast)?;
+    let columns = match ast {
+        Ast::Statement(tree) => match tree.as_ref() {
+            Tree::CreateView(view) => view.columns.as_slice(),
+            _ => &[],
+        },
+        _ => &[],
+    };
+    Some(match columns {
+        [] => query.to_string(),
+        columns => {
+            let names: Vec<_> = columns.iter().map(|column| column.name.to_string()).collect();
+            format!("SELECT * FROM ({query}) AS named ({})", names.join(", "))
+        }
+    })
 }
 
 /// The relations that a bound statement reads.

@@ -7,7 +7,7 @@ use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
 use super::plan::{self, Action};
-use super::{diagnose, params, runner, script};
+use super::{diagnose, params, runner, script, select};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::session;
@@ -55,9 +55,12 @@ pub async fn start(settings: &Settings, sql: &str) -> Result<Rows> {
     };
     let plan = match plan::plan(bound.ast, &ctx.state(), &catalog).await.map_err(explain)? {
         Action::Query(plan) => plan,
-        other => {
-            return Err(Error::sql(format!("a {} statement is not a query", other.kind()))
-                .with_hint("put statements that write into a script and run `pipeline exec`"));
+        _ => {
+            let subject = select::subject(&statement.ast);
+            return Err(Error::sql(format!(
+                "a statement that changes something is not a query: {subject}"
+            ))
+            .with_hint("put statements that write into a script and run `pipeline exec`"));
         }
     };
     let frame = ctx.execute_logical_plan(plan).await.map_err(explain)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::sql::parser::{DFParserBuilder, Statement as Ast};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::diagnose::Place;
 use crate::error::{Error, Result};
@@ -80,7 +80,8 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Statement>> {
             .with_dialect(&GenericDialect {})
             .build()
             .and_then(|mut parser| parser.parse_statements());
-        let ast = parsed.map_err(|error| syntax_error(file, text, line, error))?.pop_front();
+        let ast =
+            parsed.map_err(|error| syntax_error(file, text, last.span.end, error))?.pop_front();
         let Some(ast) = ast else { continue };
         statements.push(Statement {
             file: file.to_owned(),
@@ -98,7 +99,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Statement>> {
 fn syntax_error(
     file: &str,
     text: &str,
-    line: u64,
+    end: Location,
     error: datafusion::error::DataFusionError,
 ) -> Error {
     let message = error.strip_backtrace();
@@ -108,9 +109,10 @@ fn syntax_error(
     let (message, place) = match message.rsplit_once(" at Line: ") {
         Some((message, place)) => {
             let mut numbers = place.split(", Column: ").filter_map(|n| n.trim().parse().ok());
-            (message, (numbers.next().unwrap_or(line), numbers.next().unwrap_or(1)))
+            (message, (numbers.next().unwrap_or(end.line), numbers.next().unwrap_or(1)))
         }
-        None => (message, (line, 1)),
+        // It knows no place for an end that came too early.
+        None => (message, (end.line, end.column)),
     };
     Error::sql(format!("syntax error: {message}"))
         .at(Place::new(file, text, place.0, place.1).render())

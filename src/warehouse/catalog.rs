@@ -3,7 +3,7 @@
 //!
 //! Views are planned when they are looked up, so they always see the newest staged tables.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
@@ -18,11 +18,11 @@ use parking_lot::{Mutex, RwLock};
 
 use super::audit_tables::AuditTables;
 use super::landing::{Landing, OpenSource};
-use super::malformed;
 use super::relation::{Layer, Relation};
 use super::schema;
 use super::store::Store;
 use super::table::VersionTable;
+use super::{inputs, malformed};
 use crate::audit::{AuditStore, FileRecord, RelationKind, VersionRecord};
 use crate::config::SourceSettings;
 use crate::error::{Error, Result};
@@ -229,6 +229,29 @@ impl Catalog {
         self.0.external.table(name).await
     }
 
+    /// An error where the query of a source reads that source again, through others or not.
+    fn refuse_cycle(&self, source: &str) -> Result<()> {
+        let state = self.session_state()?;
+        let mut seen = BTreeSet::new();
+        let mut waiting = vec![source.to_owned()];
+        while let Some(name) = waiting.pop() {
+            let Some(SourceSettings::Query { query }) = self.0.landing.get(&name) else { continue };
+            for reference in inputs::references(query, &state)? {
+                if reference.schema() != Some(LANDING) {
+                    continue;
+                }
+                if reference.table() == source {
+                    return Err(Error::configuration(format!("source `{source}` reads itself"))
+                        .with_context("query", query));
+                }
+                if seen.insert(reference.table().to_owned()) {
+                    waiting.push(reference.table().to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn plan_view(&self, definition: &str) -> DataFusionResult<Arc<dyn TableProvider>> {
         let plan = self.session_state()?.create_logical_plan(definition).await?;
         Ok(Arc::new(ViewTable::new(plan, Some(definition.to_owned()))))
@@ -319,6 +342,7 @@ impl SchemaProvider for LandingSchema {
             return Ok(Some(table));
         }
         if let Some(SourceSettings::Query { query }) = self.catalog.0.landing.get(name) {
+            self.catalog.refuse_cycle(name)?;
             let view = self.catalog.plan_view(query).await;
             return view
                 .map(Some)

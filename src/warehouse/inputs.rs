@@ -52,14 +52,7 @@ impl Catalog {
             let (input, nested) = self.input(name, &reference, &state).await?;
             inputs.push(input);
             if let Some(Nested(query)) = nested {
-                let dialect = state.config_options().sql_parser.dialect;
-                let references = state
-                    .sql_to_statement(&query, &dialect)
-                    .and_then(|statement| state.resolve_table_references(&statement));
-                waiting.extend(references.map_err(|error| {
-                    Error::sql(format!("the query behind {reference} cannot be read"))
-                        .with_source(error)
-                })?);
+                waiting.extend(self::references(&query, &state)?);
             }
         }
         inputs.sort_by(|a, b| a.relation.cmp(&b.relation));
@@ -158,6 +151,19 @@ impl Catalog {
         }
         Ok(objects)
     }
+}
+
+/// What the query of a view or a source reads.
+pub(super) fn references(query: &str, state: &SessionState) -> Result<Vec<TableReference>> {
+    let dialect = state.config_options().sql_parser.dialect;
+    state
+        .sql_to_statement(query, &dialect)
+        .and_then(|statement| state.resolve_table_references(&statement))
+        .map_err(|error| {
+            Error::sql("a stored query cannot be read")
+                .with_context("query", query)
+                .with_source(error)
+        })
 }
 
 fn unlistable(name: &str) -> impl Fn(datafusion::error::DataFusionError) -> Error {
