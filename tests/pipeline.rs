@@ -268,6 +268,18 @@ fn a_dry_run_says_what_would_run_and_writes_nothing() {
 }
 
 #[test]
+fn readers_leave_no_trace() {
+    let project = Project::shipped(100);
+    let text = project.ok(&["exec", "sql", "--dry-run"]);
+    assert!(text.contains("13 steps would run"), "{text}");
+    assert_eq!(project.value("SELECT count(*) FROM landing.events"), "100");
+    let run = project.run(&["sql", "SELECT * FROM eval.metrics"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("(nothing is published)"), "{}", run.stderr);
+    assert!(!project.path("warehouse").exists());
+}
+
+#[test]
 fn where_a_model_comes_from_is_one_select() {
     let project = Project::shipped(2000);
     project.ok(&["exec", "sql"]);

@@ -1,21 +1,26 @@
--- silver.flows: one clean row per event, with the hour and the truth that evaluation needs.
--- Sums are over whole numbers: a sum of floating-point numbers depends on the order of the rows,
--- and equal input must give equal bytes.
+-- silver.flows: one row per event, with what follows from the event alone.
 CREATE OR REPLACE TABLE silver.flows AS
 SELECT
     event_id,
     event_time,
-    date_trunc('hour', event_time)       AS event_hour,
+    date_trunc('minute', event_time)     AS minute,
+    date_trunc('hour', event_time)       AS hour,
+    date_part('hour', event_time)        AS hour_of_day,
     src_ip,
     dst_ip,
-    coalesce(dst_port, 0)                AS dst_port,
+    dst_port,
     protocol,
-    greatest(duration, 0.0)              AS duration,
-    greatest(bytes, 0)                   AS bytes,
-    greatest(packets, 0)                 AS packets,
-    label <> 'benign'                    AS is_attack,
+    duration,
+    bytes,
+    packets,
+    bytes / nullif(duration, 0)          AS bytes_per_second,   -- NULL where it took no time
+    CASE
+        WHEN bytes < 100         THEN 'tiny'
+        WHEN bytes < 10000       THEN 'small'
+        WHEN bytes < 1000000     THEN 'medium'
+        WHEN bytes < 100000000   THEN 'large'
+        ELSE                          'huge'
+    END                                  AS size_category,
+    label <> 'benign'                    AS is_attack,          -- NULL without a label
     label
 FROM raw.events;
-
-ASSERT (SELECT count(*) - count(DISTINCT event_id) FROM silver.flows) = 0
-AS 'event_id must be unique';

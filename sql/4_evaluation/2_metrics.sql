@@ -1,12 +1,49 @@
--- eval.metrics: how well the scores tell attacks from the rest. Tables with the columns metric
--- and value are recorded in the audit store too, under the model they judge.
+-- eval.metrics: what the scores are like and, where events have labels, how well they tell attacks
+-- from the rest. Without labels those metrics are absent, not made up. A table with the columns
+-- metric and value is recorded in the audit store too, under the model it judges.
+-- Scores are averaged as decimals: unlike floating-point sums, theirs do not depend on the order of
+-- the rows, and equal input must give equal bytes.
 CREATE OR REPLACE TABLE eval.metrics AS
-SELECT 'roc_auc' AS metric, roc_auc(is_attack, score) AS value FROM eval.scores
+WITH
+scores AS (
+    SELECT
+        is_attack,
+        score,
+        is_alert,
+        CAST(score AS DECIMAL(20, 15))         AS exact,
+        CAST(score * score AS DECIMAL(20, 15)) AS square
+    FROM eval.scores
+),
+all_scores AS (
+    SELECT
+        CAST(sum(CAST(is_alert AS BIGINT)) AS DOUBLE) / count(*) AS anomaly_rate,
+        CAST(avg(exact) AS DOUBLE)                                AS score_mean,
+        CAST(avg(square) AS DOUBLE)                               AS square_mean
+    FROM scores
+),
+labelled AS (
+    SELECT
+        roc_auc(is_attack, score)           AS roc_auc,
+        average_precision(is_attack, score) AS average_precision,
+        "precision"(is_attack, is_alert)    AS "precision",
+        recall(is_attack, is_alert)         AS recall,
+        f1_score(is_attack, is_alert)       AS f1_score
+    FROM scores
+    HAVING count(is_attack) > 0
+)
+SELECT 'anomaly_rate' AS metric, anomaly_rate AS value FROM all_scores
 UNION ALL
-SELECT 'average_precision', average_precision(is_attack, score) FROM eval.scores
+SELECT 'score_mean', score_mean FROM all_scores
 UNION ALL
-SELECT 'precision', "precision"(is_attack, is_alert) FROM eval.scores
+SELECT 'score_std', sqrt(square_mean - score_mean * score_mean) FROM all_scores
 UNION ALL
-SELECT 'recall', recall(is_attack, is_alert) FROM eval.scores
+SELECT 'roc_auc', roc_auc FROM labelled
 UNION ALL
-SELECT 'f1_score', f1_score(is_attack, is_alert) FROM eval.scores;
+SELECT 'average_precision', average_precision FROM labelled
+UNION ALL
+SELECT 'precision', "precision" FROM labelled
+UNION ALL
+SELECT 'recall', recall FROM labelled
+UNION ALL
+SELECT 'f1_score', f1_score FROM labelled
+ORDER BY metric;

@@ -59,6 +59,14 @@ impl AuditStore {
         Ok(Self { backend: Arc::new(backend) })
     }
 
+    /// An empty SQLite store in memory, for readers where there is none yet.
+    ///
+    /// # Errors
+    /// `Internal` where SQLite has no memory.
+    pub async fn open_in_memory() -> Result<Self> {
+        Self::open_sqlite(Path::new(":memory:")).await
+    }
+
     /// Connects to the PostgreSQL store at `url` (`postgresql://USER:PASSWORD@HOST:PORT/DATABASE`
     /// or libpq's `key=value` form), and brings its schema up to date.
     ///

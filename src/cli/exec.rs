@@ -17,10 +17,9 @@ pub(super) async fn run(args: ExecArgs, log_format: LogFormat) -> Result<()> {
         command: command_line(),
     };
     let narrator = Narrator::new(log_format, args.dry_run);
-    let summary = runner::exec(&settings, &options, &narrator, cancelled()?).await;
-    narrator.finish();
-    output::run_summary(&summary?, &settings);
-    Ok(())
+    let outcome = runner::exec(&settings, &options, &narrator, cancelled()?).await;
+    output::closing(&narrator, &outcome, &settings);
+    outcome.map(|_| ())
 }
 
 /// Resolves at the first SIGINT or SIGTERM, to its name.

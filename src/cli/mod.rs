@@ -6,6 +6,8 @@ mod exec;
 pub mod output;
 mod sql;
 
+use std::num::NonZeroUsize;
+
 pub use args::Cli;
 
 use crate::error::{Error, Result};
@@ -15,7 +17,10 @@ use args::Command;
 /// Runs a parsed command line.
 pub fn main(cli: Cli) -> Result<()> {
     telemetry::init(&cli.log, cli.log_format)?;
+    // Beside the workers that compute, one that hears signals and keeps the lease.
+    let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) + 1;
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
         .enable_all()
         .build()
         .map_err(|error| Error::io("cannot start the worker threads").with_source(error))?;

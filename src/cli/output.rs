@@ -1,6 +1,7 @@
 //! The only place that prints. stdout is for results, stderr for progress and errors.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::arrow::util::pretty::pretty_format_batches;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use parking_lot::Mutex;
 
 use super::args::{LogFormat, OutputFormat};
@@ -34,7 +35,8 @@ pub fn error(error: &Error) {
 pub(super) struct Narrator {
     style: Style,
     dry_run: bool,
-    bar: Mutex<Option<Bar>>,
+    bar: Mutex<Option<ProgressBar>>,
+    steps: Mutex<Vec<StepSummary>>,
 }
 
 #[derive(PartialEq)]
@@ -44,11 +46,6 @@ enum Style {
     Silent,
 }
 
-struct Bar {
-    bar: ProgressBar,
-    ticker: tokio::task::JoinHandle<()>,
-}
-
 impl Narrator {
     pub(super) fn new(log_format: LogFormat, dry_run: bool) -> Self {
         let style = match (log_format, std::io::stderr().is_terminal()) {
@@ -56,13 +53,12 @@ impl Narrator {
             (LogFormat::Text, true) => Style::Terminal,
             (LogFormat::Text, false) => Style::Lines,
         };
-        Self { style, dry_run, bar: Mutex::new(None) }
+        Self { style, dry_run, bar: Mutex::new(None), steps: Mutex::default() }
     }
 
     /// Clears what is still changing.
-    pub(super) fn finish(&self) {
-        if let Some(Bar { bar, ticker }) = self.bar.lock().take() {
-            ticker.abort();
+    fn finish(&self) {
+        if let Some(bar) = self.bar.lock().take() {
             bar.finish_and_clear();
         }
     }
@@ -80,25 +76,19 @@ impl Observer for Narrator {
             return;
         }
         let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {msg}  {elapsed}") {
-            bar.set_style(style);
+        let rows = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let rows = progress.rows();
+            let rate = rows as f64 / state.elapsed().as_secs_f64().max(1e-3);
+            // Writing to a line in memory cannot fail.
+            let _ = write!(out, "{} rows  {} rows/s", thousands(rows), thousands(rate as u64));
+        };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {rows}  {elapsed}") {
+            bar.set_style(style.with_key("rows", rows));
         }
         bar.set_prefix(format!("{}/{} {}", step.ordinal, step.total, step.subject));
-        let shown = bar.clone();
-        let ticker = tokio::spawn(async move {
-            loop {
-                let rows = progress.rows();
-                let rate = rows as f64 / shown.elapsed().as_secs_f64().max(1e-3);
-                shown.set_message(format!(
-                    "{} rows  {} rows/s",
-                    thousands(rows),
-                    thousands(rate as u64)
-                ));
-                shown.tick();
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        });
-        *self.bar.lock() = Some(Bar { bar, ticker });
+        // A thread of its own draws: the workers are busy with the step.
+        bar.enable_steady_tick(Duration::from_millis(100));
+        *self.bar.lock() = Some(bar);
     }
 
     fn rows(&self, batches: &[RecordBatch], total: usize) {
@@ -125,6 +115,7 @@ impl Observer for Narrator {
             seconds = step.elapsed.as_secs_f64(),
             "step"
         );
+        self.steps.lock().push(step.clone());
         if self.style == Style::Lines && !self.dry_run {
             let StepOutlook { ordinal, total, subject, .. } = &step.outlook;
             eprintln!(
@@ -140,14 +131,33 @@ fn in_parentheses(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(" ({reason})") }
 }
 
-/// Prints the closing table of a run.
-pub(super) fn run_summary(summary: &RunSummary, settings: &Settings) {
-    let dry = summary.run.is_none();
+/// Prints the closing table of a run, also of one that failed, and what it has published.
+pub(super) fn closing(narrator: &Narrator, outcome: &Result<RunSummary>, settings: &Settings) {
+    narrator.finish();
+    let steps = narrator.steps.lock();
+    if !steps.is_empty() {
+        println!("{}", table(&steps, narrator.dry_run));
+    }
+    let count = |state| steps.iter().filter(|step| step.state == state).count();
+    let (ran, reused) = (count(StepState::Ran), count(StepState::Reused));
+    match outcome {
+        Err(_) => {}
+        Ok(RunSummary { run: None, .. }) => {
+            println!("\ndry run: {ran} steps would run, {reused} would be reused");
+        }
+        Ok(RunSummary { run: Some(run), published }) => println!(
+            "\nrun {run}: {ran} steps ran, {reused} reused, {published} relations published to {}",
+            settings.warehouse
+        ),
+    }
+}
+
+fn table(steps: &[StepSummary], dry_run: bool) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(["step", "script", "relation", "state", "rows", "bytes", "time", "why"]);
-    for step in &summary.steps {
-        let state = match (dry, step.state) {
+    for step in steps {
+        let state = match (dry_run, step.state) {
             (true, StepState::Ran) => "would run".to_owned(),
             (true, StepState::Reused) => "would be reused".to_owned(),
             (_, state) => state.to_string(),
@@ -168,16 +178,7 @@ pub(super) fn run_summary(summary: &RunSummary, settings: &Settings) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    println!("{table}");
-    let count = |state| summary.steps.iter().filter(|step| step.state == state).count();
-    let (ran, reused) = (count(StepState::Ran), count(StepState::Reused));
-    match &summary.run {
-        None => println!("\ndry run: {ran} steps would run, {reused} would be reused"),
-        Some(run) => println!(
-            "\nrun {run}: {ran} steps ran, {reused} reused, {} relations published to {}",
-            summary.published, settings.warehouse
-        ),
-    }
+    table.trim_fmt()
 }
 
 /// Writes the rows of a query to stdout. Tables need all rows to align them; the other forms

@@ -84,7 +84,7 @@ impl<'a> Steps<'a> {
         statement: &Statement,
         bound: &Bound,
         outlook: StepOutlook,
-    ) -> Result<StepSummary> {
+    ) -> Result<()> {
         let progress = Arc::new(Progress::default());
         self.observer.step_started(&outlook, Arc::clone(&progress));
         let mut record = self.record(statement, &outlook);
@@ -103,10 +103,10 @@ impl<'a> Steps<'a> {
         };
         let refused = done.refused.take();
         record.error = refused.as_ref().map(Error::report);
-        let summary = self.finish(record, outlook, done, clock.elapsed()).await?;
+        self.finish(record, outlook, done, clock.elapsed()).await?;
         match refused {
             Some(error) => Err(error),
-            None => Ok(summary),
+            None => Ok(()),
         }
     }
 
@@ -116,8 +116,7 @@ impl<'a> Steps<'a> {
         record.state = StepState::Skipped;
         record.relation = select::target(&statement.ast);
         let done = Done { reason: "an earlier step failed".into(), ..Done::default() };
-        self.finish(record, outlook, done, Duration::ZERO).await?;
-        Ok(())
+        self.finish(record, outlook, done, Duration::ZERO).await
     }
 
     fn record(&self, statement: &Statement, outlook: &StepOutlook) -> StepRecord {
@@ -150,7 +149,7 @@ impl<'a> Steps<'a> {
         outlook: StepOutlook,
         done: Done,
         elapsed: Duration,
-    ) -> Result<StepSummary> {
+    ) -> Result<()> {
         let Done { reason, rows, bytes, version, new, check, metrics, .. } = done;
         let state = record.state;
         let summary = StepSummary { outlook, state, reason: reason.clone(), rows, bytes, elapsed };
@@ -160,7 +159,7 @@ impl<'a> Steps<'a> {
             self.catalog.audit().record_step(&outcome).await?;
         }
         self.observer.step_finished(&summary);
-        Ok(summary)
+        Ok(())
     }
 
     /// Plans the statement and does what it says.

@@ -40,10 +40,19 @@ pub async fn start(settings: &Settings, sql: &str) -> Result<Rows> {
         return Err(Error::sql("exactly one statement is needed"));
     };
     let bound = params::bind(&statement, &settings.params)?;
-    let audit = runner::open_audit(settings).await?;
+    let audit = runner::open_audit_to_read(settings).await?;
     let catalog = runner::open_catalog(settings, &audit).await?;
     let ctx = session::build(settings, &catalog)?;
-    let explain = |error| diagnose::explain(error, &statement, &catalog.readable_names());
+    let explain = |error| {
+        let error = diagnose::explain(error, &statement, &catalog.readable_names());
+        match catalog.is_empty() {
+            false => error,
+            true => error.with_context(
+                "warehouse",
+                format!("{} (nothing is published)", settings.warehouse),
+            ),
+        }
+    };
     let plan = match plan::plan(bound.ast, &ctx.state(), &catalog).await.map_err(explain)? {
         Action::Query(plan) => plan,
         other => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::execute::Steps;
-use super::observer::{Observer, StepOutlook, StepSummary};
+use super::observer::{Observer, StepOutlook};
 use super::select::{self, Selection};
 use super::{check, origin, script};
 use crate::audit::{AuditStore, Change, Lease, ParamRecord, RunId, RunState};
@@ -17,8 +17,8 @@ use crate::warehouse::{Catalog, Landing, Relation, Store};
 
 /// How long a lease lasts without being renewed: the longest time that a run whose process died
 /// keeps others waiting.
-const LEASE: Duration = Duration::from_secs(60);
-const RENEWAL: Duration = Duration::from_secs(15);
+const LEASE: Duration = Duration::from_secs(30);
+const RENEWAL: Duration = Duration::from_secs(10);
 
 /// How to run.
 #[derive(Debug, Clone, Default)]
@@ -38,14 +38,12 @@ pub struct Options {
 pub struct RunSummary {
     /// The run; none for a dry run.
     pub run: Option<RunId>,
-    /// Its steps in order.
-    pub steps: Vec<StepSummary>,
     /// Number of relations that the publish changed.
     pub published: usize,
 }
 
 /// Opens the audit store of the settings.
-pub async fn open_audit(settings: &Settings) -> Result<AuditStore> {
+async fn open_audit(settings: &Settings) -> Result<AuditStore> {
     let opened = match &settings.audit {
         AuditLocation::Sqlite(path) => AuditStore::open_sqlite(path).await,
         AuditLocation::Postgres(url) => AuditStore::open_postgres(url.expose()).await,
@@ -55,8 +53,16 @@ pub async fn open_audit(settings: &Settings) -> Result<AuditStore> {
     })
 }
 
+/// Opens the audit store to read: where there is no SQLite file, none is made.
+pub(super) async fn open_audit_to_read(settings: &Settings) -> Result<AuditStore> {
+    match &settings.audit {
+        AuditLocation::Sqlite(path) if !path.exists() => AuditStore::open_in_memory().await,
+        _ => open_audit(settings).await,
+    }
+}
+
 /// Opens the warehouse of the settings: a snapshot of what is published.
-pub async fn open_catalog(settings: &Settings, audit: &AuditStore) -> Result<Catalog> {
+pub(super) async fn open_catalog(settings: &Settings, audit: &AuditStore) -> Result<Catalog> {
     let store = Store::open(&settings.warehouse)?;
     Catalog::load(store, audit.clone(), Landing::new(settings.sources.clone())).await
 }
@@ -69,12 +75,13 @@ pub async fn exec(
     observer: &dyn Observer,
     cancel: impl Future<Output = &'static str>,
 ) -> Result<RunSummary> {
-    let audit = open_audit(settings).await?;
     if options.dry_run {
+        let audit = open_audit_to_read(settings).await?;
         let dry = RunId::new("dry-run");
-        let (steps, _) = perform(settings, options, &audit, &dry, observer).await?;
-        return Ok(RunSummary { run: None, steps, published: 0 });
+        perform(settings, options, &audit, &dry, observer).await?;
+        return Ok(RunSummary { run: None, published: 0 });
     }
+    let audit = open_audit(settings).await?;
     let record = origin::new_run(settings, options.command.clone());
     let run = record.id.clone();
     let params: Vec<_> = settings
@@ -126,9 +133,9 @@ async fn perform_and_publish(
     lease: &Lease,
     observer: &dyn Observer,
 ) -> Result<RunSummary> {
-    let (steps, changes) = perform(settings, options, audit, &lease.run, observer).await?;
+    let changes = perform(settings, options, audit, &lease.run, observer).await?;
     audit.publish(lease, &changes).await?;
-    Ok(RunSummary { run: Some(lease.run.clone()), steps, published: changes.len() })
+    Ok(RunSummary { run: Some(lease.run.clone()), published: changes.len() })
 }
 
 /// Checks all statements, then runs them one by one.
@@ -138,10 +145,13 @@ async fn perform(
     audit: &AuditStore,
     run: &RunId,
     observer: &dyn Observer,
-) -> Result<(Vec<StepSummary>, Vec<Change>)> {
+) -> Result<Vec<Change>> {
     let path = settings.selected.as_deref().unwrap_or(&settings.scripts);
     let statements = options.selection.apply(script::read(&settings.scripts, path)?)?;
     let catalog = open_catalog(settings, audit).await?;
+    if !options.dry_run {
+        catalog.store().create()?;
+    }
     let bound = check::check(&statements, settings, &catalog).await?;
 
     let ctx = session::build(settings, &catalog)?;
@@ -156,12 +166,11 @@ async fn perform(
             subject: select::subject(&statement.ast),
         }
     };
-    let mut summaries = vec![];
     let mut rest = statements.iter().zip(&bound).enumerate();
     while let Some((index, (statement, bound))) = rest.next() {
         let span = tracing::info_span!("step", ordinal = index + 1, file = statement.file);
         match steps.run(statement, bound, outlook(index)).instrument(span).await {
-            Ok(summary) => summaries.push(summary),
+            Ok(()) => {}
             Err(error) => {
                 for (index, (statement, _)) in rest {
                     steps.skip(statement, outlook(index)).await?;
@@ -172,7 +181,7 @@ async fn perform(
     }
     let change =
         |(relation, version): (Relation, _)| Change { relation: relation.to_string(), version };
-    Ok((summaries, std::mem::take(&mut steps.changes).into_iter().map(change).collect()))
+    Ok(steps.changes.into_iter().map(change).collect())
 }
 
 /// Renews the lease until it is lost. A store that is away for a moment is no loss: the publish

@@ -172,6 +172,11 @@ impl Catalog {
         }))
     }
 
+    /// Whether there is no relation at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.entries.read().is_empty()
+    }
+
     /// Every name that a statement can read, for suggestions.
     pub fn readable_names(&self) -> Vec<String> {
         let relations: Vec<_> = self.0.entries.read().keys().map(Relation::to_string).collect();

@@ -130,9 +130,9 @@ async fn list(
         .await
         .map_err(failed)?;
     let fits = |file: &ObjectMeta| {
-        let path = file.location.as_ref();
+        let path = file.location.as_ref().to_ascii_lowercase();
         let hidden = path.rsplit('/').next().is_some_and(|base| base.starts_with(['.', '_']));
-        let bare = [".gz", ".zst"].iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path);
+        let bare = [".gz", ".zst"].iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
         !hidden && format.extensions().iter().any(|end| bare.ends_with(end))
     };
     // An empty file has no rows and, as text, no columns.

@@ -20,13 +20,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store of a location, creating a local folder that does not exist.
+    /// The store of a location, which need not exist yet.
     pub fn open(location: &Location) -> Result<Self> {
-        std::fs::create_dir_all(location.path()).map_err(|error| {
-            Error::io(format!("cannot create the warehouse folder `{location}`"))
-                .with_source(error)
-                .with_hint("check its permissions, or name another one with --warehouse")
-        })?;
         let prefix = ObjectPath::from_absolute_path(location.path()).map_err(|error| {
             Error::configuration(format!("`{location}` is not a usable path")).with_source(error)
         })?;
@@ -35,6 +30,15 @@ impl Store {
             url: ObjectStoreUrl::local_filesystem(),
             store: Arc::new(LocalFileSystem::new()),
             prefix,
+        })
+    }
+
+    /// Makes sure that the warehouse can be written.
+    pub fn create(&self) -> Result<()> {
+        std::fs::create_dir_all(&self.location).map_err(|error| {
+            Error::io(format!("cannot create the warehouse folder `{}`", self.location))
+                .with_source(error)
+                .with_hint("check its permissions, or name another one with --warehouse")
         })
     }
 

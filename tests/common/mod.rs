@@ -1,5 +1,5 @@
 //! A pipeline in a temporary folder, and the real program run on it.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -125,7 +125,7 @@ pub(crate) fn settings() -> insta::Settings {
     settings.set_prepend_module_to_snapshot(false);
     settings.add_filter(r"\d{8}T\d{6}\d*Z-[0-9a-f]{6}", "[RUN]");
     settings.add_filter(r" +\d+\.\d\d s", " [TIME]");
-    settings.add_filter(r" *\d+\.\d [KMG]iB", " [SIZE]");
+    settings.add_filter(r" *\b\d+(\.\d [KMG]i| )B\b", " [SIZE]");
     settings.add_filter(r"(?m) +$", "");
     settings
 }

@@ -1,11 +1,11 @@
-//! Detection quality on real data: each folder of `tests/quality/` runs with the real program, as
+//! Detection quality on real data: each folder of `tests/pipelines/` runs with the real program, as
 //! a user would run it, and its mean metrics must be those of scikit-learn 1.9.1's
 //! `IsolationForest` on the same rows (100 trees, 256 samples, mean over seeds).
 //!
 //! The data is not part of the repository. It is looked for in `$PIPELINE_TEST_DATA`, else in
 //! `../shared/data`; trials without their data are listed as ignored.
 //!
-//! `cargo test --test quality -- luflow` runs one of them.
+//! `cargo test --test real_data -- luflow` runs one of them.
 
 mod common;
 
@@ -22,7 +22,7 @@ const TOLERANCE: f64 = 0.01;
 /// One pipeline, its sources and what it must reach.
 struct Case {
     name: &'static str,
-    /// Folder below `tests/quality/`.
+    /// Folder below `tests/pipelines/`.
     folder: &'static str,
     /// Sources, with their locations below the folder of the data.
     sources: &'static [(&'static str, &'static str)],
@@ -108,7 +108,7 @@ fn missing(case: &Case, data: &Path) -> Option<PathBuf> {
 /// Runs the pipeline once per seed in one warehouse, so that only what the seed changes runs again.
 fn check(case: &Case, data: &Path) -> Result<(), Failed> {
     let project = Project::new();
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/quality");
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pipelines");
     let scripts = scripts.join(case.folder).display().to_string();
     let sources = case.sources.iter().flat_map(|(name, below)| {
         let location = data.join(below);
