@@ -1,6 +1,6 @@
--- raw.flows: NetFlow records, typed once. Protocols without ports (ARP) leave them empty, ICMP
--- writes type and code in hexadecimal: both have no port here. Addresses stay text, as some are
--- IPv6 or MAC addresses. The type of service of a direction without packets is NULL.
+-- raw.flows: NetFlow records, typed once. An unknown port is empty, and ICMP writes its type and
+-- code there in hexadecimal: both are no port here. Addresses stay text, as some are IPv6 or MAC
+-- addresses. The type of service of a direction without packets is NULL.
 CREATE OR REPLACE TABLE raw.flows AS
 SELECT
     to_timestamp("StartTime", '%Y/%m/%d %H:%M:%S%.f') AS start_time,
