@@ -136,6 +136,18 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// The causes, outermost first. Many errors tell their cause's text too: then it is told once.
+    fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<String> = vec![];
+        for text in chain(self).into_iter().skip(1).map(ToString::to_string) {
+            let told = |outer: &String| outer.contains(&text);
+            if !self.0.message.contains(&text) && !causes.iter().any(told) {
+                causes.push(text.replace("\ncaused by\n", ": "));
+            }
+        }
+        causes
+    }
+
     /// The full story on several lines, as the terminal shows it: the message, where, the causes,
     /// the hint.
     pub fn report(&self) -> String {
@@ -143,16 +155,25 @@ impl Error {
         for (key, value) in &self.0.context {
             text.push_str(&format!("\n  {key}: {value}"));
         }
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(&format!("\n  cause: {error}"));
-            cause = error.source();
+        for cause in self.causes() {
+            text.push_str(&format!("\n  cause: {cause}"));
         }
         if let Some(hint) = &self.0.hint {
             text.push_str(&format!("\nhint: {hint}"));
         }
         text
     }
+}
+
+/// An error and its causes, outermost first.
+pub fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
+    let mut chain = vec![error];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        chain.push(error);
+        cause = error.source();
+    }
+    chain
 }
 
 impl fmt::Display for Error {

@@ -44,6 +44,8 @@ pub fn build(settings: &Settings, catalog: &Catalog) -> Result<SessionContext> {
     let options = config.options_mut();
     // Places in error messages come from these.
     options.sql_parser.collect_spans = true;
+    // A source that is a folder is all files below it.
+    options.execution.listing_table_ignore_subdirectory = false;
 
     let state = SessionStateBuilder::new_with_default_features()
         .with_config(config)

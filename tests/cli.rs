@@ -216,6 +216,21 @@ fn malformed_json_line() {
 }
 
 #[test]
+fn content_that_is_not_what_its_name_says() {
+    let project = published();
+    for (name, file, content) in [
+        ("malformed_early", "flows.csv", &b"a,b,c\n1,x,1\n2,y\n"[..]),
+        ("malformed_gzip", "flows.csv.gz", b"not gzip at all"),
+        ("malformed_parquet", "flows.parquet", b"not parquet at all"),
+        ("malformed_early_json", "flows.json", b"{\"a\": 1}\n{\"a\" 2}\n"),
+    ] {
+        with_source(&project, &format!("location = \"../{file}\""));
+        project.file(file, content);
+        fails(&project, name, 2, &["exec", "sql"]);
+    }
+}
+
+#[test]
 fn schema_drift_between_files() {
     let project = published();
     with_source(&project, "location = \"../flows/\"\nformat = \"csv\"");

@@ -295,11 +295,107 @@ fn sources_that_read_themselves_are_refused() {
     );
     let run = project.run(&["sql", "SELECT * FROM landing.a"]);
     assert_eq!(
-        (run.code, run.stderr.contains("source `a` reads itself")),
+        (run.code, run.stderr.contains("landing.a would read itself")),
         (2, true),
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn any_folder_name_will_do() {
+    let project = Project::shipped(200);
+    let warehouse = "wh #1 %20 [x] ü";
+    project.ok(&["exec", "sql", "--warehouse", warehouse]);
+    let count =
+        project.ok(&["sql", "SELECT count(*) AS n FROM eval.scores", "--warehouse", warehouse]);
+    assert!(count.contains("200"), "{count}");
+    project.file("da ta [1]/a ü#.csv", "id\n1\n").file("da ta [1]/deep/er/B.CSV", "id\n2\n");
+    project.file(
+        "sql/1_ingestion/1_events.sql",
+        "CREATE OR REPLACE TABLE raw.t AS SELECT * FROM landing.t;\n",
+    );
+    for (source, sum) in [("t=da ta [1]", "3"), ("t=da ta ?1?/**/*.CSV", "2")] {
+        project.ok(&["exec", "sql/1_ingestion", "--source", source]);
+        assert_eq!(project.value("SELECT sum(id) FROM raw.t"), sum, "{source}");
+    }
+    project.ok(&["exec", "sql/1_ingestion", "--source", "t=da ta [1]/a ü#.csv"]);
+    assert_eq!(project.value("SELECT sum(id) FROM raw.t"), "1");
+}
+
+#[test]
+fn a_phase_is_itself_however_it_is_named() {
+    let project = Project::new();
+    project.file("sql/3_training/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a;\n");
+    let config = project.path("sql/pipeline.toml");
+    let config = config.to_str().expect("UTF-8");
+    for arguments in [
+        &["exec", "sql/3_training"][..],
+        &["exec", "sql/3_training", "--config", config],
+        &["exec", "sql/3_training/1.sql"],
+    ] {
+        project.ok(arguments);
+    }
+    assert_eq!(
+        project.rows("SELECT DISTINCT phase, file FROM audit.steps"),
+        ["training,3_training/1.sql"]
+    );
+}
+
+#[test]
+fn views_are_not_broken_behind_their_back() {
+    let project = Project::new();
+    project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a;\nCREATE OR REPLACE VIEW silver.v AS SELECT a FROM raw.t;\n");
+    project.ok(&["exec", "sql"]);
+    for sql in ["DROP TABLE raw.t;\n", "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS b;\n"] {
+        project.file("sql/1.sql", sql);
+        let run = project.run(&["exec", "sql"]);
+        assert_eq!(
+            (run.code, run.stderr.contains("view silver.v, which would break")),
+            (2, true),
+            "{}",
+            run.stderr
+        );
+    }
+    project.file("sql/1.sql", "DROP VIEW silver.v;\nDROP TABLE raw.t;\n");
+    project.ok(&["exec", "sql"]);
+    assert!(project.fingerprints().is_empty());
+}
+
+#[test]
+fn a_source_that_changes_while_it_is_read_fails_the_run() {
+    let project = Project::new();
+    project.file("e.csv", "a\n1\n");
+    let csv = project.path("e.csv");
+    project.file(
+        "sql/1.sql",
+        format!(
+            "CREATE OR REPLACE TABLE raw.t AS SELECT * FROM landing.e;\nCOPY (SELECT 2 AS a UNION ALL SELECT 3) TO '{}' STORED AS CSV;\nCREATE OR REPLACE TABLE raw.u AS SELECT a FROM landing.e;\n",
+            csv.display()
+        ),
+    );
+    let run = project.run(&["exec", "sql", "--source", "e=e.csv"]);
+    assert_eq!(
+        (run.code, run.stderr.contains("source `e` changed while it was read")),
+        (3, true),
+        "{}",
+        run.stderr
+    );
+    assert!(project.fingerprints().is_empty());
+}
+
+#[test]
+fn what_is_published_already_is_not_published_again() {
+    let project = Project::new();
+    project.file(
+        "sql/1.sql",
+        "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a;\nINSERT INTO raw.t SELECT 2;\n",
+    );
+    project.ok(&["exec", "sql"]);
+    assert_eq!(steps(&project), ["raw.t: ran (first version)", "raw.t: ran (appends)"]);
+    let again = project.ok(&["exec", "sql"]);
+    assert!(again.contains("2 reused, 0 relations published"), "{again}");
+    assert_eq!(project.value("SELECT count(*) FROM audit.publications"), "1");
 }
 
 #[test]

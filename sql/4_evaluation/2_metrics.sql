@@ -29,21 +29,26 @@ labelled AS (
         recall(is_attack, is_alert)         AS recall,
         f1_score(is_attack, is_alert)       AS f1_score
     FROM scores
-    HAVING count(is_attack) > 0
+    WHERE is_attack IS NOT NULL
+    HAVING count(*) > 0
 )
-SELECT 'anomaly_rate' AS metric, anomaly_rate AS value FROM all_scores
-UNION ALL
-SELECT 'score_mean', score_mean FROM all_scores
-UNION ALL
-SELECT 'score_std', sqrt(square_mean - score_mean * score_mean) FROM all_scores
-UNION ALL
-SELECT 'roc_auc', roc_auc FROM labelled
-UNION ALL
-SELECT 'average_precision', average_precision FROM labelled
-UNION ALL
-SELECT 'precision', "precision" FROM labelled
-UNION ALL
-SELECT 'recall', recall FROM labelled
-UNION ALL
-SELECT 'f1_score', f1_score FROM labelled
+SELECT metric, value
+FROM (
+    SELECT 'anomaly_rate' AS metric, anomaly_rate AS value FROM all_scores
+    UNION ALL
+    SELECT 'score_mean', score_mean FROM all_scores
+    UNION ALL
+    SELECT 'score_std', sqrt(square_mean - score_mean * score_mean) FROM all_scores
+    UNION ALL
+    SELECT 'roc_auc', roc_auc FROM labelled
+    UNION ALL
+    SELECT 'average_precision', average_precision FROM labelled
+    UNION ALL
+    SELECT 'precision', "precision" FROM labelled
+    UNION ALL
+    SELECT 'recall', recall FROM labelled
+    UNION ALL
+    SELECT 'f1_score', f1_score FROM labelled
+)
+WHERE value IS NOT NULL    -- undefined: for example without any attack
 ORDER BY metric;

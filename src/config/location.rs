@@ -31,9 +31,17 @@ impl Location {
                 ))
                 .with_hint("use a local path or a file:// URL"));
             }
-            return Ok(Self(url.path().to_owned()));
+            let path = url.to_file_path().map_err(|()| {
+                Error::configuration(format!("`{text}` names no local path"))
+                    .with_hint("a file URL has three slashes: file:///data/flows")
+            })?;
+            return Self::of_path(&path);
         }
-        let path = normalized(&base.join(text));
+        Self::of_path(&base.join(text))
+    }
+
+    fn of_path(path: &Path) -> Result<Self> {
+        let path = normalized(path);
         match path.to_str() {
             Some(path) => Ok(Self(path.to_owned())),
             None => Err(Error::configuration(format!("`{}` is not UTF-8", path.display()))),
@@ -127,6 +135,8 @@ mod tests {
         assert_eq!(location.to_string(), "/work/warehouse");
         let location = Location::parse("file:///data/flows", Path::new("/")).unwrap();
         assert_eq!(location.path(), Path::new("/data/flows"));
+        let location = Location::parse("file:///my%20data/", Path::new("/")).unwrap();
+        assert_eq!(location.path(), Path::new("/my data"));
     }
 
     #[test]

@@ -78,18 +78,20 @@ pub struct Settings {
 
 impl Settings {
     /// Settings for the scripts at `path` (a folder, a phase of it, or one file) and the
-    /// configuration file found beside them or in the folder above.
+    /// configuration file found beside them or in a folder above.
     pub fn load(path: &Path, overrides: &Overrides) -> Result<Self> {
         let path = existing(path)?;
+        let folder = if path.is_dir() { path.clone() } else { parent(&path) };
+        let beside = folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|f| f.is_file());
+        // The folder that holds the configuration is the pipeline; a path below it selects.
+        let scripts = match &beside {
+            Some(file) => parent(file),
+            None if is_phase(&folder) => parent(&folder),
+            None => folder,
+        };
         let file = match &overrides.config {
             Some(file) => Some(existing(file)?),
-            None => find_file(&path),
-        };
-        // The folder that holds the configuration is the pipeline; a path below it selects.
-        let scripts = match &file {
-            Some(file) if overrides.config.is_none() => parent(file),
-            _ if path.is_dir() => path.clone(),
-            _ => parent(&path),
+            None => beside,
         };
         let selected = (path != scripts).then(|| path.clone());
         Self::merge(scripts, selected, file, overrides)
@@ -198,13 +200,13 @@ fn parent(path: &Path) -> PathBuf {
     path.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf)
 }
 
-/// The configuration file in the folder of `path` or in the folder above: a phase or a single
-/// script belongs to the pipeline around it.
-fn find_file(path: &Path) -> Option<PathBuf> {
-    let folder = if path.is_dir() { path } else { path.parent()? };
-    [Some(folder), folder.parent()]
-        .into_iter()
-        .flatten()
-        .map(|folder| folder.join(FILE_NAME))
-        .find(|file| file.is_file())
+/// Whether a folder is a phase: named like one, `3_training`, with scripts right in it.
+fn is_phase(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let rest = name.trim_start_matches(|c: char| c.is_ascii_digit());
+    let has_scripts = || {
+        let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.any(|entry| entry.path().extension().is_some_and(|end| end == "sql"))
+    };
+    rest.len() < name.len() && rest.starts_with(['_', '-']) && has_scripts()
 }

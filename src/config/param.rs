@@ -21,6 +21,14 @@ pub enum Literal {
 }
 
 impl Literal {
+    /// As `--param` reads it.
+    fn typed(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Timestamp(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+
     fn type_name(&self) -> &'static str {
         match self {
             Self::Integer(_) => "a whole number",
@@ -39,14 +47,21 @@ impl Literal {
             Self::Boolean(_) => Self::Boolean(text.parse().ok()?),
             Self::Text(_) => Self::Text(text.to_owned()),
             Self::Timestamp(_) => {
-                text.parse::<toml::value::Datetime>().ok()?;
-                Self::Timestamp(text.to_owned())
+                let time: toml::value::Datetime = text.parse().ok()?;
+                time.date.map(|_| Self::Timestamp(text.to_owned()))?
             }
         })
     }
 
-    /// Reads `text` as the narrowest type that fits, where no default says the type.
+    /// Reads `text` as the narrowest type that keeps it, where no default says the type: `007` and
+    /// numbers beyond 64 bits stay text.
     fn infer(text: &str) -> Self {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let changed = digits.len() > 1 && digits.starts_with('0') || text.parse::<i64>().is_err();
+        if number && changed {
+            return Self::Text(text.to_owned());
+        }
         let candidates = [Self::Integer(0), Self::Float(0.0), Self::Boolean(false)];
         candidates
             .iter()
@@ -60,11 +75,12 @@ impl Literal {
             toml::Value::Float(value) if value.is_finite() => Self::Float(*value),
             toml::Value::Boolean(value) => Self::Boolean(*value),
             toml::Value::String(value) => Self::Text(value.clone()),
-            toml::Value::Datetime(value) => Self::Timestamp(value.to_string()),
+            toml::Value::Datetime(value) if value.date.is_some() => {
+                Self::Timestamp(value.to_string())
+            }
             other => {
                 return Err(Error::configuration(format!(
-                    "parameter `{name}` in [params] is {}; allowed are numbers, text, true or false, and dates",
-                    other.type_str()
+                    "parameter `{name}` in [params] cannot be {other}; allowed are finite numbers, text, true or false, and dates"
                 )));
             }
         })
@@ -136,23 +152,22 @@ impl Params {
             let value = Literal::from_toml(&name, &value)?;
             params.values.insert(name, Param { value, origin: ParamOrigin::Configuration });
         }
+        let defaults = params.values.clone();
         for (name, text) in overrides {
-            let value = match params.values.get(&name) {
+            let value = match defaults.get(&name) {
                 None => {
                     params.undeclared.push(name.clone());
-                    Some(Literal::infer(&text))
+                    Literal::infer(&text)
                 }
-                Some(default) => default.value.parse_like(&text),
+                Some(default) => match default.value.parse_like(&text) {
+                    Some(value) => value,
+                    None => {
+                        params.mistyped.push((name, text, default.value.clone()));
+                        continue;
+                    }
+                },
             };
-            match value {
-                Some(value) => {
-                    params.values.insert(name, Param { value, origin: ParamOrigin::CommandLine });
-                }
-                None => {
-                    let default = params.values[&name].value.clone();
-                    params.mistyped.push((name, text, default));
-                }
-            }
+            params.values.insert(name, Param { value, origin: ParamOrigin::CommandLine });
         }
         Ok(params)
     }
@@ -177,10 +192,11 @@ impl Params {
         match self.mistyped.first() {
             None => Ok(()),
             Some((name, got, default)) => Err(Error::configuration(format!(
-                "parameter `{name}` must be {} like its default {default}, got `{got}`",
-                default.type_name()
+                "parameter `{name}` must be {} like its default {}, got `{got}`",
+                default.type_name(),
+                default.typed()
             ))
-            .with_hint(format!("for example `--param {name}={default}`"))),
+            .with_hint(format!("for example `--param {name}={}`", default.typed()))),
         }
     }
 }
@@ -192,6 +208,10 @@ mod tests {
     fn params(defaults: &str, overrides: &[(&str, &str)]) -> Params {
         let overrides = overrides.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         Params::new(toml::from_str(defaults).unwrap(), overrides).unwrap()
+    }
+
+    fn params_of(overrides: &[(&str, &str)]) -> Vec<String> {
+        params("", overrides).iter().map(|(_, param)| param.value.to_string()).collect()
     }
 
     #[test]
@@ -207,6 +227,9 @@ mod tests {
         let params = params("", &[("a", "1"), ("b", "1.5"), ("c", "true"), ("d", "x'y")]);
         let shown: Vec<_> = params.iter().map(|(_, p)| p.value.to_string()).collect();
         assert_eq!(shown, ["1", "1.5", "true", "'x''y'"]);
+        let kept =
+            params_of(&[("a", "007"), ("b", "9223372036854775808"), ("c", "-5"), ("d", "0")]);
+        assert_eq!(kept, ["'007'", "'9223372036854775808'", "-5", "0"]);
     }
 
     #[test]

@@ -50,7 +50,9 @@ impl SourceFormat {
     fn of_path(path: &str) -> Option<Self> {
         let path = path.to_ascii_lowercase();
         let path = [".gz", ".zst"].iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
-        Self::ALL.into_iter().find(|format| format.extensions().iter().any(|e| path.ends_with(e)))
+        // Logs are text of any format.
+        let tells = |end: &str| end != ".log" && path.ends_with(end);
+        Self::ALL.into_iter().find(|format| format.extensions().iter().any(|end| tells(end)))
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use datafusion::common::TableReference;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
@@ -16,7 +17,7 @@ use super::script::Statement;
 use crate::config::{Params, Settings};
 use crate::error::{Error, Result};
 use crate::session;
-use crate::warehouse::{Catalog, Entry};
+use crate::warehouse::{Catalog, Entry, Relation};
 
 /// Checks all statements, in a session of its own over a copy of the catalog, and gives them back
 /// bound.
@@ -29,10 +30,14 @@ pub(super) async fn check(
     let bound = bind_all(statements, &settings.params)?;
     let catalog = catalog.fork();
     let ctx = session::build(settings, &catalog)?;
+    let mut written = BTreeSet::new();
     for (statement, bound) in statements.iter().zip(&bound) {
-        check_one(&ctx, &catalog, bound)
-            .await
-            .map_err(|error| explain(error, statement, &catalog.readable_names()))?;
+        let checked = check_one(&ctx, &catalog, bound, &mut written).await;
+        checked.map_err(|error| explain(error, statement, &catalog.readable_names()))?;
+    }
+    if let Some(last) = statements.last() {
+        let readable = catalog.refuse_broken_views(&written).await;
+        readable.map_err(|error| explain(error, last, &catalog.readable_names()))?;
     }
     Ok(bound)
 }
@@ -46,8 +51,14 @@ fn bind_all(statements: &[Statement], params: &Params) -> Result<Vec<Bound>> {
     Ok(bound)
 }
 
-async fn check_one(ctx: &SessionContext, catalog: &Catalog, bound: &Bound) -> DataFusionResult<()> {
+async fn check_one(
+    ctx: &SessionContext,
+    catalog: &Catalog,
+    bound: &Bound,
+    written: &mut BTreeSet<Relation>,
+) -> DataFusionResult<()> {
     let action = plan::plan(bound.ast.clone(), &ctx.state(), catalog).await?;
+    written.extend(action.relation().cloned());
     if let Some(rows) = action.rows() {
         // Literal arguments, such as the options of a training function, are judged here.
         ctx.state().optimize(rows)?;
@@ -60,12 +71,9 @@ async fn check_one(ctx: &SessionContext, catalog: &Catalog, bound: &Bound) -> Da
         }
         Action::CreateView { relation, definition, rows } => {
             unique_columns(&rows)?;
-            let reads = plan::reads(&bound.ast, &ctx.state())?;
-            let inputs = catalog.inputs(reads).await?;
-            if inputs.iter().any(|input| input.relation == relation.to_string()) {
-                return Err(Error::sql(format!("the view {relation} would read itself")).into());
-            }
+            let reference = TableReference::partial(relation.layer.name(), relation.name.as_str());
             catalog.stage(relation, Some(Entry::PlannedView(definition)));
+            catalog.refuse_cycle(&reference)?;
         }
         Action::Drop { relation } => catalog.stage(relation, None),
         Action::Session(plan) => {

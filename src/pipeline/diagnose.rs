@@ -1,15 +1,13 @@
 //! From an error of the engine to one a user can act on: what failed, in which file and line,
 //! what was meant.
 
-use std::error::Error as StdError;
-
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::object_store;
 use datafusion::parquet::errors::ParquetError;
 
 use super::script::Statement;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, chain};
 
 /// A place in a script.
 #[derive(Debug, Clone)]
@@ -41,8 +39,14 @@ impl<'a> Place<'a> {
 
 /// The engine's error, as one of a statement. `names` are the relations it could have meant.
 pub(super) fn explain(error: DataFusionError, statement: &Statement, names: &[String]) -> Error {
-    let place = position(&error, statement);
-    translate(error, names).at(place)
+    let contexts = contexts(&error);
+    let place = match contexts.is_empty() {
+        true => position(&error, statement),
+        // The place is one in a stored query, not in the script.
+        false => statement.place(statement.line, statement.column).render(),
+    };
+    let error = translate(error, names).at(place);
+    contexts.into_iter().fold(error, |error, text| error.with_context("in", text))
 }
 
 /// The engine's error without a place, as one of the driver.
@@ -68,7 +72,8 @@ pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
         }
         DataFusionError::Configuration(message) => Error::sql(message.clone()),
         DataFusionError::ResourcesExhausted(message) => {
-            let message = message.lines().next().unwrap_or(message);
+            // The engine lists the largest consumers on lines of their own.
+            let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
             Error::new(ErrorKind::Resources, format!("out of memory or disk: {message}")).with_hint(
                 "raise --memory-limit, or lower --partitions; --temp-dir says where spill files go",
             )
@@ -111,6 +116,17 @@ fn own(error: DataFusionError) -> Result<Error, DataFusionError> {
     }
 }
 
+/// What the engine was doing, where it says so: `view silver.a cannot be read any more`.
+fn contexts(error: &DataFusionError) -> Vec<String> {
+    chain(error)
+        .into_iter()
+        .filter_map(|cause| match cause.downcast_ref::<DataFusionError>() {
+            Some(DataFusionError::Context(text, _)) => Some(text.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
 /// A failure of the object store or of the file system anywhere in the chain.
 fn storage(error: &DataFusionError) -> Option<Error> {
     const FULL: [std::io::ErrorKind; 3] = [
@@ -118,26 +134,24 @@ fn storage(error: &DataFusionError) -> Option<Error> {
         std::io::ErrorKind::QuotaExceeded,
         std::io::ErrorKind::FileTooLarge,
     ];
-    let mut found = None;
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            let full = FULL.contains(&io.kind());
-            let failed = match full {
-                true => Error::io("the disk is full")
-                    .with_hint("free some space; nothing was published, and the next run resumes"),
-                false => Error::io("reading or writing failed"),
-            };
-            found = Some(failed.with_source(io.to_string()));
-        } else if let Some(store) = error.downcast_ref::<object_store::Error>() {
-            found = Some(Error::io("the object store failed").with_source(store.to_string()));
-        } else if let Some(parquet) = error.downcast_ref::<ParquetError>() {
-            let failed = Error::io("a Parquet file cannot be read or written");
-            found = Some(failed.with_source(parquet.to_string()));
-        }
-        cause = error.source();
-    }
-    found
+    let causes = chain(error);
+    let io = causes.iter().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let store = causes.iter().find_map(|cause| cause.downcast_ref::<object_store::Error>());
+    let parquet = causes.iter().find_map(|cause| cause.downcast_ref::<ParquetError>());
+    // The store's text has the path, the system's the reason.
+    let source = match (store, io, parquet) {
+        (Some(store), ..) => store.to_string(),
+        (None, Some(io), _) => io.to_string(),
+        (None, None, Some(parquet)) => parquet.to_string(),
+        (None, None, None) => return None,
+    };
+    let failed = match io {
+        Some(io) if FULL.contains(&io.kind()) => Error::io("the disk is full")
+            .with_hint("free some space; nothing was published, and the next run resumes"),
+        _ if store.is_some() || io.is_some() => Error::io("reading or writing failed"),
+        _ => Error::io("a Parquet file cannot be read or written"),
+    };
+    Some(failed.with_source(source))
 }
 
 fn plan_error(message: &str, names: &[String]) -> Error {

@@ -21,7 +21,8 @@ use super::plan::{self, Action};
 use super::script::Statement;
 use super::{diagnose, identity, select};
 use crate::audit::{
-    CheckRecord, MetricRecord, NewVersion, RunId, StepOutcome, StepRecord, StepState, VersionId,
+    Change, CheckRecord, MetricRecord, NewVersion, RunId, StepOutcome, StepRecord, StepState,
+    VersionId,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::warehouse::{Catalog, Entry, Progress, Relation};
@@ -37,8 +38,10 @@ pub(super) struct Steps<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) force: bool,
     pub(super) dry_run: bool,
+    /// What was published when the run began.
+    pub(super) published: BTreeMap<Relation, VersionId>,
     /// What the publish will do.
-    pub(super) changes: BTreeMap<Relation, Option<VersionId>>,
+    changes: BTreeMap<Relation, Option<VersionId>>,
     /// `SET` statements so far: they are part of the identities after them.
     settings: Vec<String>,
 }
@@ -69,6 +72,7 @@ impl<'a> Steps<'a> {
         Self {
             run,
             ctx,
+            published: catalog.versions(),
             catalog,
             observer,
             force,
@@ -76,6 +80,22 @@ impl<'a> Steps<'a> {
             changes: BTreeMap::new(),
             settings: vec![],
         }
+    }
+
+    /// Stages what becomes of a relation.
+    pub(super) fn change(&mut self, relation: Relation, version: Option<VersionId>) {
+        self.changes.insert(relation, version);
+    }
+
+    /// What differs from what was published when the run began.
+    pub(super) fn into_changes(self) -> Vec<Change> {
+        let Self { changes, published, .. } = self;
+        let differs = |(relation, version): &(Relation, Option<VersionId>)| {
+            published.get(relation) != version.as_ref()
+        };
+        let change =
+            |(relation, version): (Relation, _)| Change { relation: relation.to_string(), version };
+        changes.into_iter().filter(differs).map(change).collect()
     }
 
     /// Runs one statement and records it, also where it fails.
@@ -198,7 +218,7 @@ impl<'a> Steps<'a> {
             }
             Action::Drop { relation } => {
                 self.catalog.stage(relation.clone(), None);
-                self.changes.insert(relation, None);
+                self.change(relation, None);
                 Ok(Done { reason: "dropped".into(), ..Done::default() })
             }
             Action::Nothing { reason } => Ok(Done { reason: reason.into(), ..Done::default() }),

@@ -61,7 +61,7 @@ impl Steps<'_> {
         manifest.write(self.catalog.store()).await?;
         let Manifest { version, files, inputs, .. } = manifest;
         self.catalog.stage_version(version.clone(), &files)?;
-        self.changes.insert(making.relation.clone(), Some(version.id.clone()));
+        self.change(making.relation.clone(), Some(version.id.clone()));
         let metrics = self.metrics(&making.relation, &version, &inputs).await?;
         let is_table = version.kind == RelationKind::Table;
         Ok(Done {
@@ -102,16 +102,13 @@ impl Steps<'_> {
         relation: Relation,
         (version, files): (VersionRecord, Vec<FileRecord>),
     ) -> DataFusionResult<Done> {
-        let current = self.catalog.entry(&relation);
-        let is_current = current.and_then(|e| e.version().map(|v| v.id == version.id));
-        if is_current != Some(true) {
-            self.catalog.stage_version(version.clone(), &files)?;
-            self.changes.insert(relation, Some(version.id.clone()));
-        }
-        let reason = match version.run == *self.run || is_current == Some(true) {
+        let unchanged = self.published.get(&relation) == Some(&version.id);
+        let reason = match unchanged {
             true => "unchanged".to_owned(),
             false => format!("made by run {}", version.run),
         };
+        self.catalog.stage_version(version.clone(), &files)?;
+        self.change(relation, Some(version.id.clone()));
         let is_table = version.kind == RelationKind::Table;
         Ok(Done {
             reused: true,
@@ -130,6 +127,9 @@ impl Steps<'_> {
         }
         if let Err(reason) = &making.identity.hash {
             return Ok(reason.clone());
+        }
+        if making.base.is_some() {
+            return Ok("appends".into());
         }
         // What is published now, or what an earlier run made and could not publish.
         let current = self.catalog.entry(&making.relation).and_then(|e| e.version().cloned());
@@ -164,6 +164,7 @@ impl Steps<'_> {
         let written =
             write_table(store, &id, plan, self.ctx.task_ctx(), continues, Arc::clone(progress));
         let WrittenVersion { schema, files: new, fingerprint } = written.await?;
+        self.catalog.refuse_changed_sources(&making.inputs).await?;
         let mut files = match &making.base {
             Some(base) => self.catalog.audit().files(&base.id).await?,
             None => vec![],

@@ -33,7 +33,7 @@ fn new_id(started: DateTime<Utc>) -> RunId {
     RunId::new(format!("{}-{:06x}", started.format("%Y%m%dT%H%M%S%3fZ"), random & 0xff_ffff))
 }
 
-/// Commit of the scripts' repository and whether its work tree is dirty, where git knows.
+/// Commit of the scripts' repository and whether the scripts differ from it, where git knows.
 fn git(folder: &Path) -> (Option<String>, Option<bool>) {
     let run = |arguments: &[&str]| {
         let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
@@ -43,5 +43,5 @@ fn git(folder: &Path) -> (Option<String>, Option<bool>) {
     let Some(commit) = run(&["rev-parse", "HEAD"]) else {
         return (None, None);
     };
-    (Some(commit), run(&["status", "--porcelain"]).map(|changes| !changes.is_empty()))
+    (Some(commit), run(&["status", "--porcelain", "--", "."]).map(|changes| !changes.is_empty()))
 }

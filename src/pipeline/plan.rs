@@ -9,6 +9,7 @@ use datafusion::sql::parser::{CopyToSource, Statement as Ast};
 use datafusion::sql::sqlparser::ast::{Query, Statement as Tree};
 
 use super::assertion::Assertion;
+use super::select;
 use crate::audit::RelationKind;
 use crate::error::{Error, Result};
 use crate::warehouse::{Catalog, Entry, Relation};
@@ -85,10 +86,11 @@ pub(super) async fn plan(
     {
         return Assertion::plan(condition, message.as_ref(), state).await.map(Action::Assert);
     }
+    let subject = select::subject(&ast);
     let definition = definition(&ast);
     let plan = state.statement_to_plan(ast).await?;
     Ok(match plan {
-        LogicalPlan::Ddl(ddl) => define(ddl, definition, catalog)?,
+        LogicalPlan::Ddl(ddl) => define(ddl, definition, &subject, catalog)?,
         LogicalPlan::Dml(dml) => match dml.op {
             WriteOp::Insert(InsertOp::Append) => {
                 let relation = Relation::written(&dml.table_name)?;
@@ -117,7 +119,10 @@ pub(super) async fn plan(
             let error = Error::sql(format!("{} cannot be changed", set.variable));
             return Err(error.with_hint("name relations with their layer: `silver.flows`").into());
         }
-        LogicalPlan::Statement(_) => Action::Session(plan),
+        LogicalPlan::Statement(PlanStatement::SetVariable(_) | PlanStatement::ResetVariable(_)) => {
+            Action::Session(plan)
+        }
+        LogicalPlan::Statement(_) => return Err(unsupported(&subject).into()),
         LogicalPlan::Analyze(analyze) if writes(&analyze.input) => {
             let error = Error::sql("EXPLAIN ANALYZE would execute a statement that writes");
             return Err(error.with_hint("leave out ANALYZE").into());
@@ -131,7 +136,17 @@ fn writes(plan: &LogicalPlan) -> bool {
     matches!(plan, LogicalPlan::Copy(_) | LogicalPlan::Dml(_) | LogicalPlan::Ddl(_))
 }
 
-fn define(ddl: DdlStatement, definition: Option<String>, catalog: &Catalog) -> Result<Action> {
+fn unsupported(subject: &str) -> Error {
+    Error::sql(format!("{subject} is not supported in a pipeline"))
+        .with_hint("the README lists the statements of a pipeline")
+}
+
+fn define(
+    ddl: DdlStatement,
+    definition: Option<String>,
+    subject: &str,
+    catalog: &Catalog,
+) -> Result<Action> {
     match ddl {
         DdlStatement::CreateMemoryTable(table) => {
             let relation = Relation::written(&table.name)?;
@@ -151,8 +166,10 @@ fn define(ddl: DdlStatement, definition: Option<String>, catalog: &Catalog) -> R
                 _ => {}
             }
             if definition.is_none() {
-                return Err(Error::sql(format!("{relation}: a table is made by a query"))
-                    .with_hint("write CREATE OR REPLACE TABLE … AS SELECT …"));
+                return Err(Error::sql(format!(
+                    "{relation} is not made by CREATE TABLE … AS SELECT"
+                ))
+                .with_hint("write CREATE OR REPLACE TABLE … AS SELECT …"));
             }
             Ok(Action::CreateTable { relation, rows: table.input.as_ref().clone() })
         }
@@ -179,7 +196,7 @@ fn define(ddl: DdlStatement, definition: Option<String>, catalog: &Catalog) -> R
             _ => Err(Error::sql(format!("{}: an external table belongs to `landing`", table.name))
                 .with_hint(format!("write CREATE EXTERNAL TABLE landing.{}", table.name.table()))),
         },
-        other => Err(Error::sql(format!("{} is not supported in a pipeline", other.name()))),
+        _ => Err(unsupported(subject)),
     }
 }
 

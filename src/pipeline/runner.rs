@@ -13,7 +13,7 @@ use crate::audit::{AuditStore, Change, Lease, ParamRecord, RunId, RunState};
 use crate::config::{AuditLocation, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session;
-use crate::warehouse::{Catalog, Landing, Relation, Store};
+use crate::warehouse::{Catalog, Landing, Store};
 
 /// How long a lease lasts without being renewed: the longest time that a run whose process died
 /// keeps others waiting.
@@ -93,7 +93,7 @@ pub async fn exec(
             origin: param.origin.to_string(),
         })
         .collect();
-    let lease = audit.acquire_lease(&settings.warehouse.to_string(), &run, LEASE).await;
+    let lease = audit.acquire_lease(&canonical(settings), &run, LEASE).await;
     audit.begin_run(&record, &params).await?;
     let outcome = match &lease {
         // A run that was refused the warehouse is on record too.
@@ -150,7 +150,7 @@ async fn perform(
     let statements = options.selection.apply(script::read(&settings.scripts, path)?)?;
     let catalog = open_catalog(settings, audit).await?;
     if !options.dry_run {
-        catalog.store().create()?;
+        catalog.store().create().await?;
     }
     let bound = check::check(&statements, settings, &catalog).await?;
 
@@ -179,9 +179,13 @@ async fn perform(
             }
         }
     }
-    let change =
-        |(relation, version): (Relation, _)| Change { relation: relation.to_string(), version };
-    Ok(steps.changes.into_iter().map(change).collect())
+    Ok(steps.into_changes())
+}
+
+/// The warehouse by its one name, whatever links lead to it.
+fn canonical(settings: &Settings) -> String {
+    let path = settings.warehouse.path();
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).display().to_string()
 }
 
 /// Renews the lease until it is lost. A store that is away for a moment is no loss: the publish

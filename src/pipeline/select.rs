@@ -95,10 +95,15 @@ pub(super) fn target(ast: &Ast) -> Option<String> {
     }
 }
 
-/// What a statement is about, in a word or two: the relation it writes, else its first word.
+/// What a statement is about, in a word or two: the relation it writes, else its first words.
 pub(super) fn subject(ast: &Ast) -> String {
     target(ast).unwrap_or_else(|| {
-        let text = ast.to_string();
-        text.split([' ', '(']).next().unwrap_or_default().to_uppercase()
+        let text = ast.to_string().to_uppercase();
+        let words: Vec<_> = text.split([' ', '(', '\n']).take(2).collect();
+        match words.as_slice() {
+            ["CREATE" | "DROP" | "ALTER" | "EXPLAIN", second] => format!("{} {second}", words[0]),
+            [first, ..] => (*first).to_owned(),
+            [] => String::new(),
+        }
     })
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::common::TableReference;
 use datafusion::datasource::ViewTable;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::Result as DataFusionResult;
@@ -17,13 +18,14 @@ use datafusion::prelude::SessionContext;
 use parking_lot::{Mutex, RwLock};
 
 use super::audit_tables::AuditTables;
+use super::inputs::{self, Input};
 use super::landing::{Landing, OpenSource};
+use super::malformed;
 use super::relation::{Layer, Relation};
 use super::schema;
 use super::store::Store;
 use super::table::VersionTable;
-use super::{inputs, malformed};
-use crate::audit::{AuditStore, FileRecord, RelationKind, VersionRecord};
+use crate::audit::{AuditStore, FileRecord, RelationKind, VersionId, VersionRecord};
 use crate::config::SourceSettings;
 use crate::error::{Error, Result};
 
@@ -172,6 +174,44 @@ impl Catalog {
         }))
     }
 
+    /// The version behind each name, where it has one.
+    pub fn versions(&self) -> BTreeMap<Relation, VersionId> {
+        let entries = self.0.entries.read();
+        let version = |(relation, entry): (&Relation, &Entry)| {
+            Some((relation.clone(), entry.version()?.id.clone()))
+        };
+        entries.iter().filter_map(version).collect()
+    }
+
+    /// An error where a view that reads one of some relations cannot be planned any more.
+    pub async fn refuse_broken_views(&self, written: &BTreeSet<Relation>) -> DataFusionResult<()> {
+        let state = self.session_state()?;
+        let entries: Vec<_> = self.0.entries.read().clone().into_iter().collect();
+        for (relation, entry) in entries {
+            let Some(definition) = entry.definition() else { continue };
+            let reads = inputs::references(definition, &state)?;
+            if reads.iter().filter_map(Relation::of).any(|read| written.contains(&read)) {
+                self.plan_view(definition).await.map_err(|error| {
+                    error.context(format!(
+                        "view {relation}, which would break: change or drop it too"
+                    ))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An error where a file of a source is not the one that was listed: what was read is then not
+    /// what the lineage says.
+    pub async fn refuse_changed_sources(&self, inputs: &[Input]) -> Result<()> {
+        let prefix = format!("{LANDING}.");
+        for name in inputs.iter().filter_map(|input| input.relation.strip_prefix(&prefix)) {
+            let Some(source) = self.0.opened.lock().get(name).cloned() else { continue };
+            source.refuse_changed(&self.session_state()?).await?;
+        }
+        Ok(())
+    }
+
     /// Whether there is no relation at all.
     pub fn is_empty(&self) -> bool {
         self.0.entries.read().is_empty()
@@ -229,23 +269,34 @@ impl Catalog {
         self.0.external.table(name).await
     }
 
-    /// An error where the query of a source reads that source again, through others or not.
-    fn refuse_cycle(&self, source: &str) -> Result<()> {
+    /// The query behind a view or a source, where it is one.
+    fn stored_query(&self, reference: &TableReference) -> Option<String> {
+        if let Some(relation) = Relation::of(reference) {
+            return self.entry(&relation)?.definition().map(str::to_owned);
+        }
+        match self.0.landing.get(reference.table()) {
+            Some(SourceSettings::Query { query }) if reference.schema() == Some(LANDING) => {
+                Some(query.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// An error where a view or a source reads itself, through others or not: planning it would
+    /// never end.
+    pub fn refuse_cycle(&self, start: &TableReference) -> Result<()> {
         let state = self.session_state()?;
         let mut seen = BTreeSet::new();
-        let mut waiting = vec![source.to_owned()];
-        while let Some(name) = waiting.pop() {
-            let Some(SourceSettings::Query { query }) = self.0.landing.get(&name) else { continue };
-            for reference in inputs::references(query, &state)? {
-                if reference.schema() != Some(LANDING) {
-                    continue;
+        let mut waiting = vec![start.clone()];
+        while let Some(reference) = waiting.pop() {
+            let Some(query) = self.stored_query(&reference) else { continue };
+            for read in inputs::references(&query, &state)? {
+                if read.to_string() == start.to_string() {
+                    return Err(Error::sql(format!("{start} would read itself"))
+                        .with_context("through", format!("{reference}: {query}")));
                 }
-                if reference.table() == source {
-                    return Err(Error::configuration(format!("source `{source}` reads itself"))
-                        .with_context("query", query));
-                }
-                if seen.insert(reference.table().to_owned()) {
-                    waiting.push(reference.table().to_owned());
+                if seen.insert(read.to_string()) {
+                    waiting.push(read);
                 }
             }
         }
@@ -311,6 +362,7 @@ impl SchemaProvider for LayerSchema {
             Entry::Table(_, table) => Arc::clone(table) as _,
             Entry::PlannedTable(schema) => Arc::new(EmptyTable::new(Arc::clone(schema))),
             Entry::View(_) | Entry::PlannedView(_) => {
+                self.catalog.refuse_cycle(&TableReference::partial(self.layer.name(), name))?;
                 let definition = entry.definition().unwrap_or_default();
                 self.catalog.plan_view(definition).await.map_err(|error| {
                     error.context(format!("view {relation} cannot be read any more"))
@@ -342,7 +394,7 @@ impl SchemaProvider for LandingSchema {
             return Ok(Some(table));
         }
         if let Some(SourceSettings::Query { query }) = self.catalog.0.landing.get(name) {
-            self.catalog.refuse_cycle(name)?;
+            self.catalog.refuse_cycle(&TableReference::partial(LANDING, name))?;
             let view = self.catalog.plan_view(query).await;
             return view
                 .map(Some)

@@ -11,8 +11,10 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::{CsvOptions, JsonOptions};
 use datafusion::common::parsers::CompressionTypeVariant;
+use datafusion::common::plan_err;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::csv::CsvFormat;
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::json::JsonFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingTableUrl, PartitionedFile};
@@ -21,14 +23,15 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use datafusion::object_store::{self, ObjectMeta, ObjectStore, ObjectStoreExt};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::union::UnionExec;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
+use url::Url;
 
 use super::source_schema::{common_schema, with_types};
 use crate::config::{Location, SourceFormat, SourceSettings, TextOptions};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, chain};
 
 /// The configured sources.
 #[derive(Debug, Clone)]
@@ -76,7 +79,7 @@ impl Landing {
         options: &TextOptions,
         state: &SessionState,
     ) -> Result<OpenSource> {
-        let url = ListingTableUrl::parse(location.to_string()).map_err(|error| {
+        let url = listing_url(location).map_err(|error| {
             Error::configuration(format!("source `{name}`: `{location}` is not a usable location"))
                 .with_source(error)
         })?;
@@ -154,12 +157,43 @@ async fn list(
     Ok(files)
 }
 
-pub(super) fn unreadable(
-    name: &str,
-    file: &ObjectMeta,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> Error {
-    Error::io(format!("source `{name}`: cannot read /{}", file.location)).with_source(error)
+/// The URL of a location. What exists under that very name is meant, also with `[` in it; else
+/// `*`, `?` and `[…]` are a glob.
+fn listing_url(location: &Location) -> DataFusionResult<ListingTableUrl> {
+    let path = location.path();
+    let url = match (path.is_dir(), path.is_file()) {
+        (true, _) => Url::from_directory_path(path),
+        (_, true) => Url::from_file_path(path),
+        _ => return ListingTableUrl::parse(location.to_string()),
+    };
+    match url {
+        Ok(url) => ListingTableUrl::try_new(url, None),
+        Err(()) => plan_err!("a path must be absolute"),
+    }
+}
+
+/// A file that cannot be read: the store failed, or the content is not what its format says.
+pub(super) fn unreadable(name: &str, file: &ObjectMeta, error: DataFusionError) -> Error {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    let store_failed = chain(&error).into_iter().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        let store = cause.downcast_ref::<object_store::Error>();
+        io.is_some_and(|io| {
+            !matches!(
+                io.kind(),
+                InvalidData | InvalidInput | UnexpectedEof | std::io::ErrorKind::Other
+            )
+        }) || store.is_some_and(|store| !matches!(store, object_store::Error::Generic { .. }))
+    });
+    match store_failed {
+        true => Error::io(format!("source `{name}`: cannot read /{}", file.location)),
+        false => Error::new(
+            ErrorKind::Data,
+            format!("source `{name}`: malformed content in /{}", file.location),
+        )
+        .with_hint(format!("correct the file, or the reader options in [sources.{name}]")),
+    }
+    .with_source(error)
 }
 
 /// What decides how a file is read.
@@ -174,19 +208,14 @@ impl FileKind {
         file: &ObjectMeta,
         format: SourceFormat,
         store: &Arc<dyn ObjectStore>,
-    ) -> datafusion::object_store::Result<Self> {
+    ) -> DataFusionResult<Self> {
         let compression = match file.location.extension() {
             Some("gz") => CompressionTypeVariant::GZIP,
             Some("zst") => CompressionTypeVariant::ZSTD,
             _ => CompressionTypeVariant::UNCOMPRESSED,
         };
-        // A file that is one JSON array starts with a bracket; lines start with a brace.
-        let json_array = format == SourceFormat::Json
-            && compression == CompressionTypeVariant::UNCOMPRESSED
-            && {
-                let head = store.get_range(&file.location, 0..file.size.min(64)).await?;
-                head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
-            };
+        let json_array =
+            format == SourceFormat::Json && starts_with_bracket(file, compression, store).await?;
         Ok(Self { compression, json_array })
     }
 
@@ -214,7 +243,42 @@ impl FileKind {
     }
 }
 
+/// Whether a file is one JSON array: that starts with a bracket, lines of objects with a brace.
+async fn starts_with_bracket(
+    file: &ObjectMeta,
+    compression: CompressionTypeVariant,
+    store: &Arc<dyn ObjectStore>,
+) -> DataFusionResult<bool> {
+    let bytes = store.get(&file.location).await?.into_stream().map_err(DataFusionError::from);
+    let mut chunks = FileCompressionType::from(compression).convert_stream(bytes.boxed())?;
+    let head = chunks.next().await.transpose()?.unwrap_or_default();
+    Ok(head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'['))
+}
+
 impl OpenSource {
+    /// An error where a file is not as it was listed.
+    pub(super) async fn refuse_changed(&self, state: &SessionState) -> Result<()> {
+        let failed = |error: DataFusionError| {
+            Error::io(format!("source `{}` cannot be read again", self.name)).with_source(error)
+        };
+        let store = state.runtime_env().object_store(&self.url).map_err(failed)?;
+        for listed in self.parts.iter().flat_map(|part| &part.files) {
+            let now = store.head(&listed.location).await;
+            let same = now.is_ok_and(|now| {
+                (now.size, now.last_modified, &now.e_tag)
+                    == (listed.size, listed.last_modified, &listed.e_tag)
+            });
+            if !same {
+                return Err(Error::io(format!(
+                    "source `{}` changed while it was read: /{}",
+                    self.name, listed.location
+                ))
+                .with_hint("run again when the file is complete"));
+            }
+        }
+        Ok(())
+    }
+
     /// Objects of the source with their URIs, in order.
     pub(super) fn objects(&self) -> impl Iterator<Item = (String, &ObjectMeta)> {
         self.parts

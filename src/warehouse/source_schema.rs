@@ -21,6 +21,9 @@ pub(super) async fn common_schema(
     state: &SessionState,
     store: &Arc<dyn ObjectStore>,
 ) -> Result<SchemaRef> {
+    if let Some(declared) = declared(options).filter(|_| format == SourceFormat::Csv) {
+        return Ok(declared);
+    }
     let mut common: Option<(Schema, &ObjectMeta)> = None;
     for part in parts {
         for file in &part.files {
@@ -63,6 +66,14 @@ pub(super) async fn common_schema(
         })
         .collect();
     Ok(Schema::new(fields).into())
+}
+
+/// The schema that `names` and `types` say, where they say all of it; the types follow later.
+fn declared(options: &TextOptions) -> Option<SchemaRef> {
+    let names = options.names.as_ref()?;
+    let complete = names.iter().all(|name| options.types.contains_key(name));
+    let field = |name: &String| Field::new(name, DataType::Utf8, true);
+    complete.then(|| Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>())))
 }
 
 fn renamed(name: &str, schema: &Schema, names: &[String], file: &ObjectMeta) -> Result<Schema> {

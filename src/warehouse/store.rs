@@ -33,13 +33,17 @@ impl Store {
         })
     }
 
-    /// Makes sure that the warehouse can be written.
-    pub fn create(&self) -> Result<()> {
-        std::fs::create_dir_all(&self.location).map_err(|error| {
-            Error::io(format!("cannot create the warehouse folder `{}`", self.location))
+    /// Makes sure that the warehouse can be written, by writing.
+    pub async fn create(&self) -> Result<()> {
+        const PROBE: &str = ".writable";
+        let written = self.store.put(&self.path(PROBE), PutPayload::new()).await;
+        written.map_err(|error| {
+            Error::io(format!("the warehouse `{}` cannot be written", self.location))
                 .with_source(error)
                 .with_hint("check its permissions, or name another one with --warehouse")
-        })
+        })?;
+        self.remove(PROBE).await;
+        Ok(())
     }
 
     /// The store itself.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::DateTime;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Statistics;
@@ -15,6 +16,7 @@ use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::object_store::ObjectMeta;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
@@ -42,12 +44,20 @@ impl VersionTable {
             store: store.url().clone(),
             rows: total(|file| file.rows),
             bytes: total(|file| file.size),
-            files: files
-                .iter()
-                .map(|file| PartitionedFile::new(store.path(&file.path), file.size.unsigned_abs()))
-                .collect(),
+            files: files.iter().map(|file| part(file, store)).collect(),
         }
     }
+}
+
+/// The file as the engine finds it. Versions are immutable: a path alone tells the content.
+fn part(file: &FileRecord, store: &Store) -> PartitionedFile {
+    PartitionedFile::new_from_meta(ObjectMeta {
+        location: store.path(&file.path),
+        last_modified: DateTime::UNIX_EPOCH,
+        size: file.size.unsigned_abs(),
+        e_tag: None,
+        version: None,
+    })
 }
 
 #[async_trait]
