@@ -8,10 +8,11 @@ use pipeline::cli::{self, Cli};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let log_format = cli.log_format;
     match cli::main(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            cli::output::error(&error);
+            cli::output::error(&error, log_format);
             ExitCode::from(error.kind().exit_code())
         }
     }

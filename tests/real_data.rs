@@ -61,9 +61,9 @@ const CASES: [Case; 5] = [
         // From seed to seed the first day varies by 0.024 (standard deviation, also of scikit-learn).
         seeds: 12,
         references: &[
-            ("roc_auc 2020-12-16", 0.919),
-            ("roc_auc 2020-12-21", 0.940),
-            ("roc_auc 2020-12-28", 0.943),
+            ("roc_auc 2020-12-16", 0.917),
+            ("roc_auc 2020-12-21", 0.948),
+            ("roc_auc 2020-12-28", 0.947),
         ],
     },
     Case {

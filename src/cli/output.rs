@@ -25,9 +25,15 @@ use crate::pipeline::runner::RunSummary;
 use crate::pipeline::{Observer, StepOutlook, StepSummary};
 use crate::warehouse::Progress;
 
-/// Prints an error as `error:`, where, why, `hint:`.
-pub fn error(error: &Error) {
-    say(std::io::stderr(), format_args!("{}", error.report()));
+/// Prints an error as `error:`, where, why, `hint:`; in a JSON log, as one event.
+pub fn error(error: &Error, log_format: LogFormat) {
+    let exit_code = error.kind().exit_code();
+    match log_format {
+        LogFormat::Text => say(std::io::stderr(), format_args!("{}", error.report())),
+        LogFormat::Json => {
+            tracing::error!(exit_code, kind = ?error.kind(), report = error.report(), "{error}");
+        }
+    }
 }
 
 fn say(mut to: impl Write, line: fmt::Arguments<'_>) {

@@ -117,9 +117,10 @@ impl fmt::Display for AuditLocation {
             Self::Sqlite(path) => write!(f, "{}", path.display()),
             Self::Postgres(secret) => match Url::parse(secret.expose()) {
                 Ok(url) => {
-                    write!(f, "postgres://{}{}", url.host_str().unwrap_or("localhost"), url.path())
+                    let host = url.host_str().unwrap_or("localhost");
+                    write!(f, "postgresql://{host}:{}{}", url.port().unwrap_or(5432), url.path())
                 }
-                Err(_) => f.write_str("postgres://***"),
+                Err(_) => f.write_str("postgresql://***"),
             },
         }
     }
@@ -143,7 +144,7 @@ mod tests {
     fn passwords_are_never_shown() {
         let text = "postgres://ann:hunter2@db.example/audit?password=hunter2";
         let audit = AuditLocation::parse(text, Path::new("/")).unwrap();
-        assert_eq!(audit.to_string(), "postgres://db.example/audit");
+        assert_eq!(audit.to_string(), "postgresql://db.example:5432/audit");
         assert!(!format!("{audit:?}").contains("hunter2"));
     }
 }

@@ -5,9 +5,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::Schema;
 use datafusion::common::TableReference;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::parquet::arrow::ArrowSchemaConverter;
 use datafusion::prelude::SessionContext;
 
 use super::diagnose::explain;
@@ -66,6 +68,7 @@ async fn check_one(
     match action {
         Action::CreateTable { relation, rows } => {
             unique_columns(&rows)?;
+            storable_columns(&rows)?;
             let schema = Arc::clone(rows.schema().inner());
             catalog.stage(relation, Some(Entry::PlannedTable(schema)));
         }
@@ -84,6 +87,21 @@ async fn check_one(
             ctx.state().create_physical_plan(&assertion.plan).await?;
         }
         Action::Insert { .. } | Action::Query(_) | Action::Copy(_) | Action::Nothing { .. } => {}
+    }
+    Ok(())
+}
+
+/// Every type of the engine is not one of Parquet's.
+fn storable_columns(rows: &LogicalPlan) -> Result<()> {
+    for field in rows.schema().fields() {
+        let alone = Schema::new(vec![Arc::clone(field)]);
+        if ArrowSchemaConverter::new().convert(&alone).is_err() {
+            let (name, data_type) = (field.name(), field.data_type());
+            return Err(Error::sql(format!(
+                "column `{name}` is {data_type}, which a table cannot store"
+            ))
+            .with_hint("cast it, for example to VARCHAR or BIGINT"));
+        }
     }
     Ok(())
 }

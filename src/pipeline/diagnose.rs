@@ -116,12 +116,19 @@ fn own(error: DataFusionError) -> Result<Error, DataFusionError> {
     }
 }
 
-/// What the engine was doing, where it says so: `view silver.a cannot be read any more`.
+/// How the catalog introduces stored queries.
+const STORED: [&str; 2] = ["view ", "the query of source "];
+
+/// The stored queries that the engine was in: `view silver.a cannot be read any more`.
 fn contexts(error: &DataFusionError) -> Vec<String> {
     chain(error)
         .into_iter()
         .filter_map(|cause| match cause.downcast_ref::<DataFusionError>() {
-            Some(DataFusionError::Context(text, _)) => Some(text.clone()),
+            Some(DataFusionError::Context(text, _))
+                if STORED.iter().any(|start| text.starts_with(start)) =>
+            {
+                Some(text.clone())
+            }
             _ => None,
         })
         .collect()
@@ -135,7 +142,8 @@ fn storage(error: &DataFusionError) -> Option<Error> {
         std::io::ErrorKind::FileTooLarge,
     ];
     let causes = chain(error);
-    let io = causes.iter().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    // The innermost: outer ones only carry others.
+    let io = causes.iter().rev().find_map(|cause| cause.downcast_ref::<std::io::Error>());
     let store = causes.iter().find_map(|cause| cause.downcast_ref::<object_store::Error>());
     let parquet = causes.iter().find_map(|cause| cause.downcast_ref::<ParquetError>());
     // The store's text has the path, the system's the reason.

@@ -44,6 +44,9 @@ pub(super) async fn read(
             metrics.extend(name.map(|name| (name.to_owned(), value)));
         }
     }
+    if metrics.len() == MAX_METRICS {
+        tracing::warn!("only the first {MAX_METRICS} metrics are recorded");
+    }
     metrics.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(metrics)
 }

@@ -42,6 +42,9 @@ pub async fn start(settings: &Settings, sql: &str) -> Result<Rows> {
     let bound = params::bind(&statement, &settings.params)?;
     let audit = runner::open_audit_to_read(settings).await?;
     let catalog = runner::open_catalog(settings, &audit).await?;
+    if !settings.warehouse.path().exists() {
+        tracing::warn!("there is no warehouse at {}", settings.warehouse);
+    }
     let ctx = session::build(settings, &catalog)?;
     let explain = |error| {
         let error = diagnose::explain(error, &statement, &catalog.readable_names());

@@ -94,19 +94,19 @@ pub async fn exec(
         })
         .collect();
     let lease = audit.acquire_lease(&canonical(settings), &run, LEASE).await;
-    audit.begin_run(&record, &params).await?;
-    let outcome = match &lease {
-        // A run that was refused the warehouse is on record too.
-        Err(error) => Err(Error::new(error.kind(), error.message())),
-        Ok(lease) => {
-            observer.run_started(&run);
-            tokio::select! {
-                done = perform_and_publish(settings, options, &audit, lease, observer)
-                    .instrument(tracing::info_span!("run", id = run.as_str())) => done,
-                lost = renew(&audit, lease) => Err(lost),
-                signal = cancel => Err(Error::new(ErrorKind::Cancelled, format!("cancelled by {signal}"))
-                    .with_hint("nothing was published; the next run resumes after the last finished step")),
+    // A run that was refused the warehouse is on record too.
+    let begun = audit.begin_run(&record, &params).await;
+    let outcome = match (lease, begun) {
+        (Err(error), _) => Err(error),
+        (Ok(lease), begun) => {
+            let outcome = match begun {
+                Ok(()) => hold(settings, options, &audit, &lease, observer, cancel).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = audit.release_lease(&lease).await {
+                tracing::warn!(%run, %error, "the lease could not be released; it expires by itself");
             }
+            outcome
         }
     };
     if let Err(error) = &outcome {
@@ -119,23 +119,33 @@ pub async fn exec(
             tracing::error!(%run, error = %second, "the end of the run could not be recorded");
         }
     }
-    let lease = lease?;
-    if let Err(error) = audit.release_lease(&lease).await {
-        tracing::warn!(%run, %error, "the lease could not be released; it expires by itself");
-    }
     outcome.map_err(|error| error.with_context("run", run.as_str()))
 }
 
-async fn perform_and_publish(
+/// The part of a run that holds the lease. A signal ends the steps, never a publish under way.
+async fn hold(
     settings: &Settings,
     options: &Options,
     audit: &AuditStore,
     lease: &Lease,
     observer: &dyn Observer,
+    cancel: impl Future<Output = &'static str>,
 ) -> Result<RunSummary> {
-    let changes = perform(settings, options, audit, &lease.run, observer).await?;
+    let run = &lease.run;
+    observer.run_started(run);
+    tracing::info!(%run, "run started");
+    let changes = tokio::select! {
+        done = perform(settings, options, audit, run, observer)
+            .instrument(tracing::info_span!("run", id = run.as_str())) => done?,
+        lost = renew(audit, lease) => return Err(lost),
+        signal = cancel => {
+            return Err(Error::new(ErrorKind::Cancelled, format!("cancelled by {signal}"))
+                .with_hint("nothing was published; the next run resumes after the last finished step"));
+        }
+    };
     audit.publish(lease, &changes).await?;
-    Ok(RunSummary { run: Some(lease.run.clone()), published: changes.len() })
+    tracing::info!(%run, published = changes.len(), "run published");
+    Ok(RunSummary { run: Some(run.clone()), published: changes.len() })
 }
 
 /// Checks all statements, then runs them one by one.

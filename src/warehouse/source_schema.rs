@@ -97,6 +97,29 @@ fn renamed(name: &str, schema: &Schema, names: &[String], file: &ObjectMeta) -> 
     Ok(Schema::new(fields))
 }
 
+/// The type of values of both types, where text may be read as either.
+fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
+    match (a, b) {
+        (a, b) if a == b => Some(a.clone()),
+        (DataType::Null, kind) | (kind, DataType::Null) => Some(kind.clone()),
+        (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => {
+            Some(DataType::Float64)
+        }
+        _ => None,
+    }
+}
+
+/// A schema with each column as wide as that of the same name in another.
+fn widened(schema: &Schema, other: &Schema) -> Schema {
+    let fields = schema.fields().iter().map(|field| {
+        let other = other.field_with_name(field.name()).ok();
+        let common = other.and_then(|other| common_type(field.data_type(), other.data_type()));
+        let data_type = common.unwrap_or_else(|| field.data_type().clone());
+        field.as_ref().clone().with_data_type(data_type)
+    });
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
 /// Merges the schema of one more file, or says what differs.
 fn merge(
     known: &Schema,
@@ -105,7 +128,9 @@ fn merge(
     options: &TextOptions,
 ) -> Result<Schema, String> {
     if format == SourceFormat::Json {
-        return Schema::try_merge([known.clone(), other.clone()])
+        // Objects may leave keys out.
+        let other = widened(other, known);
+        return Schema::try_merge([widened(known, &other), other])
             .map_err(|error| error.to_string());
     }
     let names = |schema: &Schema| -> Vec<String> {
@@ -134,17 +159,13 @@ fn merge(
         .iter()
         .zip(other.fields())
         .map(|(a, b)| {
-            let data_type = match (a.data_type(), b.data_type()) {
-                (a, b) if a == b => a.clone(),
-                (DataType::Null, kind) | (kind, DataType::Null) => kind.clone(),
-                (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => {
-                    DataType::Float64
-                }
-                (kind, _) if options.types.contains_key(a.name()) => kind.clone(),
-                (first, this) => {
+            let data_type = match common_type(a.data_type(), b.data_type()) {
+                Some(data_type) => data_type,
+                None if options.types.contains_key(a.name()) => a.data_type().clone(),
+                None => {
+                    let (name, first, this) = (a.name(), a.data_type(), b.data_type());
                     return Err(format!(
-                        "`{}` is {first} in the first file and {this} in this one",
-                        a.name()
+                        "`{name}` is {first} in the first file and {this} in this one"
                     ));
                 }
             };
