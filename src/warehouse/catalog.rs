@@ -6,12 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock, Weak};
 
-use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::TableReference;
 use datafusion::datasource::ViewTable;
-use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
@@ -21,7 +19,7 @@ use super::audit_tables::AuditTables;
 use super::inputs::{self, Input};
 use super::landing::{Landing, OpenSource};
 use super::malformed;
-use super::relation::{Layer, Relation};
+use super::relation::Relation;
 use super::schema;
 use super::store::Store;
 use super::table::VersionTable;
@@ -34,7 +32,7 @@ pub(crate) const CATALOG: &str = "pipeline";
 /// Schema of the sources.
 pub(crate) const LANDING: &str = "landing";
 /// Schema of the audit store.
-const AUDIT: &str = "audit";
+pub(super) const AUDIT: &str = "audit";
 
 /// What a name in a layer stands for.
 #[derive(Debug, Clone)]
@@ -219,12 +217,26 @@ impl Catalog {
 
     /// Every name that a statement can read, for suggestions.
     pub fn readable_names(&self) -> Vec<String> {
-        let relations: Vec<_> = self.0.entries.read().keys().map(Relation::to_string).collect();
-        let landing =
-            self.0.landing.names().map(str::to_owned).chain(self.0.external.table_names());
-        let landing = landing.map(|name| format!("{LANDING}.{name}"));
+        let relations = self.relations().into_iter().map(|relation| relation.to_string());
+        let landing = self.source_names().into_iter().map(|name| format!("{LANDING}.{name}"));
         let audit = AuditTables::names().map(|name| format!("{AUDIT}.{name}"));
-        relations.into_iter().chain(landing).chain(audit).collect()
+        relations.chain(landing).chain(audit).collect()
+    }
+
+    /// The relations in the layers.
+    pub(super) fn relations(&self) -> Vec<Relation> {
+        self.0.entries.read().keys().cloned().collect()
+    }
+
+    /// Names of the sources and of the external tables of this session.
+    pub(super) fn source_names(&self) -> Vec<String> {
+        let configured = self.0.landing.names().map(str::to_owned);
+        configured.chain(self.0.external.table_names()).collect()
+    }
+
+    /// The tables made by `CREATE EXTERNAL TABLE landing.NAME`.
+    pub(super) fn externals(&self) -> &MemorySchemaProvider {
+        &self.0.external
     }
 
     /// The row of a source that a failed read tripped over, where there is one.
@@ -261,14 +273,6 @@ impl Catalog {
         Ok(Some(Arc::clone(self.0.opened.lock().entry(name.to_owned()).or_insert(open))))
     }
 
-    /// The table made by `CREATE EXTERNAL TABLE landing.NAME` in this session.
-    pub(super) async fn external(
-        &self,
-        name: &str,
-    ) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        self.0.external.table(name).await
-    }
-
     /// The query behind a view or a source, where it is one.
     fn stored_query(&self, reference: &TableReference) -> Option<String> {
         if let Some(relation) = Relation::of(reference) {
@@ -303,7 +307,11 @@ impl Catalog {
         Ok(())
     }
 
-    async fn plan_view(&self, definition: &str) -> DataFusionResult<Arc<dyn TableProvider>> {
+    /// A view over a stored query.
+    pub(super) async fn plan_view(
+        &self,
+        definition: &str,
+    ) -> DataFusionResult<Arc<dyn TableProvider>> {
         let plan = self.session_state()?.create_logical_plan(definition).await?;
         Ok(Arc::new(ViewTable::new(plan, Some(definition.to_owned()))))
     }
@@ -319,103 +327,4 @@ fn entry(store: &Store, version: VersionRecord, files: &[FileRecord]) -> Result<
             Entry::Table(version, Arc::new(table))
         }
     })
-}
-
-impl CatalogProvider for Catalog {
-    fn schema_names(&self) -> Vec<String> {
-        let layers = Layer::ALL.into_iter().map(Layer::name);
-        layers.chain([LANDING, AUDIT]).map(str::to_owned).collect()
-    }
-
-    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        let catalog = self.clone();
-        match (Layer::parse(name), name) {
-            (Some(layer), _) => Some(Arc::new(LayerSchema { layer, catalog })),
-            (None, LANDING) => Some(Arc::new(LandingSchema { catalog })),
-            (None, AUDIT) => Some(Arc::new(AuditTables::new(self.0.audit.clone()))),
-            _ => None,
-        }
-    }
-}
-
-/// A layer as DataFusion sees it. Only the driver writes.
-#[derive(Debug)]
-struct LayerSchema {
-    layer: Layer,
-    catalog: Catalog,
-}
-
-#[async_trait]
-impl SchemaProvider for LayerSchema {
-    fn table_names(&self) -> Vec<String> {
-        let entries = self.catalog.0.entries.read();
-        let names = entries.keys().filter(|relation| relation.layer == self.layer);
-        names.map(|relation| relation.name.clone()).collect()
-    }
-
-    async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        let relation = Relation { layer: self.layer, name: name.to_owned() };
-        let Some(entry) = self.catalog.entry(&relation) else {
-            return Ok(None);
-        };
-        Ok(Some(match &entry {
-            Entry::Table(_, table) => Arc::clone(table) as _,
-            Entry::PlannedTable(schema) => Arc::new(EmptyTable::new(Arc::clone(schema))),
-            Entry::View(_) | Entry::PlannedView(_) => {
-                self.catalog.refuse_cycle(&TableReference::partial(self.layer.name(), name))?;
-                let definition = entry.definition().unwrap_or_default();
-                self.catalog.plan_view(definition).await.map_err(|error| {
-                    error.context(format!("view {relation} cannot be read any more"))
-                })?
-            }
-        }))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.table_names().iter().any(|known| known == name)
-    }
-}
-
-/// The sources as DataFusion sees them.
-#[derive(Debug)]
-struct LandingSchema {
-    catalog: Catalog,
-}
-
-#[async_trait]
-impl SchemaProvider for LandingSchema {
-    fn table_names(&self) -> Vec<String> {
-        let configured = self.catalog.0.landing.names().map(str::to_owned);
-        configured.chain(self.catalog.0.external.table_names()).collect()
-    }
-
-    async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        if let Some(table) = self.catalog.external(name).await? {
-            return Ok(Some(table));
-        }
-        if let Some(SourceSettings::Query { query }) = self.catalog.0.landing.get(name) {
-            self.catalog.refuse_cycle(&TableReference::partial(LANDING, name))?;
-            let view = self.catalog.plan_view(query).await;
-            return view
-                .map(Some)
-                .map_err(|error| error.context(format!("the query of source `{name}`")));
-        }
-        Ok(self.catalog.source(name).await?.map(|source| source as _))
-    }
-
-    fn register_table(
-        &self,
-        name: String,
-        table: Arc<dyn TableProvider>,
-    ) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        self.catalog.0.external.register_table(name, table)
-    }
-
-    fn deregister_table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        self.catalog.0.external.deregister_table(name)
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.table_names().iter().any(|known| known == name)
-    }
 }

@@ -1,6 +1,7 @@
 //! What a statement reads: for its identity, and for its lineage.
 
 use chrono::{DateTime, Utc};
+use datafusion::catalog::SchemaProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::listing::ListingTable;
 use datafusion::execution::SessionState;
@@ -89,7 +90,7 @@ impl Catalog {
         }
         if reference.schema() == Some(LANDING) {
             let source = reference.table();
-            if self.external(source).await.map_err(unlistable(&name))?.is_some() {
+            if self.externals().table(source).await.map_err(unlistable(&name))?.is_some() {
                 let objects =
                     self.external_objects(source, state).await.map_err(unlistable(&name))?;
                 return Ok((objects_input(name, objects, ""), None));
@@ -133,7 +134,7 @@ impl Catalog {
         state: &SessionState,
     ) -> datafusion::error::Result<Vec<(String, ObjectMeta)>> {
         let mut objects = vec![];
-        let Some(table) = self.external(name).await? else {
+        let Some(table) = self.externals().table(name).await? else {
             return Ok(objects);
         };
         let table: &dyn std::any::Any = table.as_ref();
