@@ -1,9 +1,9 @@
 //! The audit store: which run made what, from what, how, and which version is current.
 //!
 //! It is the catalog of the warehouse too: a run's versions become visible by one transaction
-//! here ([`AuditStore::publish`]). One store serves one warehouse, the first that a run writes
-//! to: version ids are folders in it, so another warehouse has none of the files. SQLite and PostgreSQL share the schema, the SQL and one conformance suite; a backend only runs
-//! statements.
+//! here ([`AuditStore::publish`]). One store serves one warehouse, that
+//! of its first run: version ids are folders in it. SQLite and PostgreSQL share the schema, the SQL
+//! and one conformance suite; a backend only runs statements.
 //!
 //! Every change is one transaction, durable when its method returns. All methods share these
 //! [kinds](ErrorKind) of errors: `Io` where the store cannot be reached or is busy for too long (a
