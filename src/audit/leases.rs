@@ -128,8 +128,8 @@ impl AuditStore {
         self.select_first(&LEASES, "", values![]).await
     }
 
-    /// Why `warehouse` was refused: the store is another's, or a run holds the lease. The holder may
-    /// have gone since.
+    /// Why `warehouse` was refused: the store belongs to another, or a run holds the lease. The
+    /// holder may have gone since.
     async fn refusal(&self, warehouse: &str) -> Result<Error> {
         let lease = self.lease().await?;
         if let Some(LeaseRow { warehouse: Some(owner), .. }) = &lease

@@ -91,8 +91,8 @@ impl AuditStore {
     /// that nobody has written yet reads as empty. All methods that write fail with `Internal`.
     ///
     /// # Errors
-    /// As [`open_postgres`](Self::open_postgres), and `Configuration` where the store was written by
-    /// an older pipeline.
+    /// As [`open_postgres`](Self::open_postgres), and `Configuration` where the store was written
+    /// by an older pipeline.
     pub async fn open_postgres_to_read(url: &str) -> Result<Self> {
         let backend = postgres::Postgres::open_to_read(url).await?;
         Ok(Self { backend: Arc::new(backend) })

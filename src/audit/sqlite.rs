@@ -1,9 +1,9 @@
 //! The SQLite backend: one file beside the warehouse, no server.
 //!
 //! The journal is SQLite's default, which is deleted at the end of a transaction, and not a
-//! write-ahead log. A log lets a long read and a commit overlap, but whoever reads one must write to
-//! the folder: an analyst's own user or a read-only mount cannot. Here reads and transactions take
-//! milliseconds, so waiting for each other costs less.
+//! write-ahead log. A log lets a long read and a commit overlap, but its readers must be able to
+//! write to the folder, which another user or a read-only mount is not. Here reads and transactions
+//! take milliseconds, and wait for each other.
 //!
 //! Times are text, ISO 8601 in UTC with six decimals, so that the order of text is that of time.
 
