@@ -15,13 +15,11 @@ use super::values::{FromRow, Row, values};
 use super::{AuditStore, Change, Lease, RunId};
 use crate::error::{Error, Result};
 
-/// Takes a lease that is free, at its end, or held by the same run (a retry).
+/// Takes the lease where it is free, at its end, or held by the same run (a retry).
 const ACQUIRE: &str = "
-    INSERT INTO leases (warehouse, run, token, acquired, expires) VALUES (?1, ?2, 1, ?3, ?4)
-    ON CONFLICT (warehouse) DO UPDATE
-    SET run = excluded.run, token = leases.token + 1,
-        acquired = excluded.acquired, expires = excluded.expires
-    WHERE leases.run IS NULL OR leases.run = excluded.run OR leases.expires <= excluded.acquired";
+    UPDATE leases SET warehouse = ?1, run = ?2, token = token + 1, acquired = ?3, expires = ?4
+    WHERE (warehouse IS NULL OR warehouse = ?1)
+        AND (run IS NULL OR run = ?2 OR expires <= ?3)";
 
 const RENEW: &str = "UPDATE leases SET expires = ?3 WHERE run = ?1 AND token = ?2";
 
@@ -43,10 +41,12 @@ const DROP: &str = "DELETE FROM current WHERE relation = ?1";
 
 impl AuditStore {
     /// Takes the right to publish to `warehouse` for `ttl`, counted on the database's clock
-    /// (PostgreSQL) or this machine's (SQLite).
+    /// (PostgreSQL) or this machine's (SQLite). The first call binds the store to that warehouse:
+    /// pass one spelling of its location, whatever way leads there.
     ///
     /// # Errors
-    /// `Conflict`, naming the holder, where another run holds a lease that has not expired.
+    /// `Configuration` where the store belongs to another warehouse. `Conflict`, naming the holder,
+    /// where another run holds a lease that has not expired.
     pub async fn acquire_lease(
         &self,
         warehouse: &str,
@@ -56,14 +56,19 @@ impl AuditStore {
         let now = self.now().await?;
         let params = values![warehouse, run, now, expiry(now, ttl)?];
         match self.write(vec![Write::guard(ACQUIRE, params)]).await? {
-            Outcome::Refused(_) => Err(self.held(warehouse).await?),
-            Outcome::Committed => match self.lease(warehouse).await? {
+            Outcome::Refused(_) => Err(self.refusal(warehouse).await?),
+            Outcome::Committed => match self.lease().await? {
                 Some(row) if row.run.as_ref() == Some(run) => {
                     Ok(Lease { run: run.clone(), token: row.token })
                 }
                 _ => Err(self.lost(run)),
             },
         }
+    }
+
+    /// The warehouse that this store belongs to; none before its first lease.
+    pub async fn warehouse(&self) -> Result<Option<String>> {
+        Ok(self.lease().await?.and_then(|lease| lease.warehouse))
     }
 
     /// Moves the end of the lease to `ttl` from now, even past its end if nobody took it since.
@@ -119,15 +124,23 @@ impl AuditStore {
         self.backend.now().await.map_err(|e| self.in_context(e))
     }
 
-    async fn lease(&self, warehouse: &str) -> Result<Option<LeaseRow>> {
-        self.select_first(&LEASES, "WHERE warehouse = ?1", values![warehouse]).await
+    async fn lease(&self) -> Result<Option<LeaseRow>> {
+        self.select_first(&LEASES, "", values![]).await
     }
 
-    /// The error that names who holds the lease. The holder may have gone since.
-    async fn held(&self, warehouse: &str) -> Result<Error> {
-        let Some(LeaseRow { run: Some(run), expires: Some(expires), .. }) =
-            self.lease(warehouse).await?
-        else {
+    /// Why `warehouse` was refused: the store belongs to another, or a run holds the lease. The
+    /// holder may have gone since.
+    async fn refusal(&self, warehouse: &str) -> Result<Error> {
+        let lease = self.lease().await?;
+        if let Some(LeaseRow { warehouse: Some(owner), .. }) = &lease
+            && owner != warehouse
+        {
+            let message =
+                format!("this audit store belongs to the warehouse {owner}, not {warehouse}");
+            let hint = format!("use another store or schema (--audit), or --warehouse {owner}");
+            return Ok(self.in_context(Error::configuration(message).with_hint(hint)));
+        }
+        let Some(LeaseRow { run: Some(run), expires: Some(expires), .. }) = lease else {
             let message = format!("another run held {warehouse} a moment ago");
             return Ok(self.conflict(message).with_hint("try again"));
         };
@@ -151,6 +164,7 @@ fn expiry(now: DateTime<Utc>, ttl: Duration) -> Result<DateTime<Utc>> {
 }
 
 struct LeaseRow {
+    warehouse: Option<String>,
     run: Option<RunId>,
     token: i64,
     expires: Option<DateTime<Utc>>,
@@ -158,7 +172,12 @@ struct LeaseRow {
 
 impl FromRow for LeaseRow {
     fn from_row(row: &Row) -> Result<Self> {
-        Ok(Self { run: row.get("run")?, token: row.get("token")?, expires: row.get("expires")? })
+        Ok(Self {
+            warehouse: row.get("warehouse")?,
+            run: row.get("run")?,
+            token: row.get("token")?,
+            expires: row.get("expires")?,
+        })
     }
 }
 

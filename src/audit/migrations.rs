@@ -105,6 +105,22 @@ pub(super) fn pending(applied: &[Applied]) -> Result<&'static [Migration]> {
     Ok(MIGRATIONS.get(applied.len()..).unwrap_or_default())
 }
 
+/// Whether a reader finds the schema of this binary: false where nothing has been applied yet.
+///
+/// # Errors
+/// As [`pending`], and where the store was written by an older binary: a reader cannot change it.
+pub(super) fn readable(applied: &[Applied]) -> Result<bool> {
+    match pending(applied)?.first() {
+        None => Ok(true),
+        Some(_) if applied.is_empty() => Ok(false),
+        Some(missing) => Err(Error::configuration(format!(
+            "this store was written by an older pipeline: it lacks migration {}",
+            missing.name
+        ))
+        .with_hint("run `pipeline exec` once, which brings it up to date")),
+    }
+}
+
 /// The error of a migration that finds tables which no migration has made.
 pub(super) fn foreign_tables(migration: &Migration) -> Error {
     Error::configuration(format!(
@@ -136,6 +152,14 @@ mod tests {
         assert_eq!(pending(&[]).unwrap().len(), MIGRATIONS.len());
         assert!(pending(&history()).unwrap().is_empty());
         assert_eq!(pending(&history()[..1]).unwrap().len(), MIGRATIONS.len() - 1);
+    }
+
+    #[test]
+    fn a_reader_needs_all_or_finds_an_empty_store() {
+        assert!(readable(&history()).unwrap());
+        assert!(!readable(&[]).unwrap());
+        let older = readable(&history()[..1]).unwrap_err();
+        assert!(older.message().contains("older pipeline: it lacks migration 0002_views"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The audit store: which run made what, from what, how, and which version is current.
 //!
 //! It is the catalog of the warehouse too: a run's versions become visible by one transaction
-//! here ([`AuditStore::publish`]). One store serves one warehouse: version ids are folders in it.
-//! SQLite and PostgreSQL share the schema, the SQL and one conformance suite; a backend only runs
-//! statements.
+//! here ([`AuditStore::publish`]). One store serves one warehouse, that
+//! of its first run: version ids are folders in it. SQLite and PostgreSQL share the schema, the SQL
+//! and one conformance suite; a backend only runs statements.
 //!
 //! Every change is one transaction, durable when its method returns. All methods share these
 //! [kinds](ErrorKind) of errors: `Io` where the store cannot be reached or is busy for too long (a
@@ -16,6 +16,7 @@ mod backend;
 mod leases;
 mod migrations;
 mod postgres;
+mod reader;
 mod records;
 mod relations;
 mod runs;
@@ -59,12 +60,17 @@ impl AuditStore {
         Ok(Self { backend: Arc::new(backend) })
     }
 
-    /// An empty SQLite store in memory, for readers where there is none yet.
+    /// Opens the SQLite store in the file at `path` to read. Neither the file nor its folder is
+    /// changed or needs to be writable. A store that nobody has written yet reads as empty. All
+    /// methods that write fail with `Internal`.
     ///
     /// # Errors
-    /// `Internal` where SQLite has no memory.
-    pub async fn open_in_memory() -> Result<Self> {
-        Self::open_sqlite(Path::new(":memory:")).await
+    /// `Configuration` where the file is not a store or was written by an older or newer pipeline;
+    /// `Io` where a process died while writing and no run has repaired the file since.
+    pub async fn open_sqlite_to_read(path: &Path) -> Result<Self> {
+        let opened = sqlite::Sqlite::open_to_read(path).await;
+        let backend = opened.map_err(|e| e.with_context(CONTEXT, path.display().to_string()))?;
+        Ok(Self { backend: Arc::new(backend) })
     }
 
     /// Connects to the PostgreSQL store at `url` (`postgresql://USER:PASSWORD@HOST:PORT/DATABASE`
@@ -78,6 +84,17 @@ impl AuditStore {
     /// a store written by a newer pipeline. No error contains the password.
     pub async fn open_postgres(url: &str) -> Result<Self> {
         let backend = postgres::Postgres::open(url).await?;
+        Ok(Self { backend: Arc::new(backend) })
+    }
+
+    /// Connects to the PostgreSQL store at `url` to read: the right to `SELECT` is enough. A store
+    /// that nobody has written yet reads as empty. All methods that write fail with `Internal`.
+    ///
+    /// # Errors
+    /// As [`open_postgres`](Self::open_postgres), and `Configuration` where the store was written
+    /// by an older pipeline.
+    pub async fn open_postgres_to_read(url: &str) -> Result<Self> {
+        let backend = postgres::Postgres::open_to_read(url).await?;
         Ok(Self { backend: Arc::new(backend) })
     }
 

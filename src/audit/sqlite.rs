@@ -1,5 +1,10 @@
 //! The SQLite backend: one file beside the warehouse, no server.
 //!
+//! The journal is SQLite's default, which is deleted at the end of a transaction, and not a
+//! write-ahead log. A log lets a long read and a commit overlap, but its readers must be able to
+//! write to the folder, which another user or a read-only mount is not. Here reads and transactions
+//! take milliseconds, and wait for each other.
+//!
 //! Times are text, ISO 8601 in UTC with six decimals, so that the order of text is that of time.
 
 use std::path::Path;
@@ -9,10 +14,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::types::{ToSqlOutput, Type};
-use rusqlite::{Connection, ErrorCode, Row, ToSql, TransactionBehavior, params_from_iter};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, Row, ToSql, TransactionBehavior, ffi, params_from_iter,
+};
 
 use super::backend::{Backend, Outcome, Write};
 use super::migrations::{self, Applied};
+use super::reader::Reader;
 use super::relations::Column;
 use super::{ColumnType, Value};
 use crate::error::{Error, ErrorKind, Result};
@@ -27,15 +35,26 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     pub(super) async fn open(path: &Path) -> Result<Self> {
-        let location = path.display().to_string();
-        let path = path.to_owned();
+        let file = path.to_owned();
         let connection = blocking(move || {
-            let mut connection = connect(&path)?;
+            let mut connection = connect(&file)?;
             migrate(&mut connection)?;
             Ok(connection)
         })
         .await?;
-        Ok(Self { location, connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self::new(path, connection))
+    }
+
+    /// Opens a store without changing the file or its folder.
+    pub(super) async fn open_to_read(path: &Path) -> Result<Reader<Self>> {
+        let file = path.to_owned();
+        let connection = blocking(move || connect_to_read(&file)).await?;
+        let backend = connection.map(|connection| Self::new(path, connection));
+        Ok(Reader { location: path.display().to_string(), backend })
+    }
+
+    fn new(path: &Path, connection: Connection) -> Self {
+        Self { location: path.display().to_string(), connection: Arc::new(Mutex::new(connection)) }
     }
 
     async fn call<T: Send + 'static>(
@@ -109,22 +128,41 @@ fn connect(path: &Path) -> Result<Connection> {
     }
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // WAL: analysts read while a run writes. FULL: a published run survives a power failure.
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    // A published run survives a power failure: that the journal is deleted is synced too.
+    connection.pragma_update(None, "synchronous", "EXTRA")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
+}
+
+/// None where nobody has written the store yet.
+fn connect_to_read(path: &Path) -> Result<Option<Connection>> {
+    let exists = path.try_exists();
+    if !exists.map_err(|e| Error::io("the audit store cannot be read").with_source(e))? {
+        return Ok(None);
+    }
+    // No second mutex: the connection is behind ours.
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(migrations::readable(&history(&connection)?)?.then_some(connection))
+}
+
+/// What the store has gone through; nothing where it is new.
+fn history(connection: &Connection) -> Result<Vec<Applied>> {
+    if !connection.table_exists(None, "migrations")? {
+        return Ok(vec![]);
+    }
+    let mut statement = connection.prepare(migrations::READ_HISTORY)?;
+    let applied = statement
+        .query_map([], |row| Ok(Applied { number: row.get(0)?, checksum: row.get(1)? }))?;
+    Ok(applied.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Brings the schema up to date: all pending migrations or none.
 fn migrate(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(migrations::CREATE_HISTORY)?;
-    let applied: Vec<Applied> = transaction
-        .prepare(migrations::READ_HISTORY)?
-        .query_map([], |row| Ok(Applied { number: row.get(0)?, checksum: row.get(1)? }))?
-        .collect::<rusqlite::Result<_>>()?;
-    for migration in migrations::pending(&applied)? {
+    for migration in migrations::pending(&history(&transaction)?)? {
         match transaction.execute_batch(&migration.sqlite()) {
             // Without the statement, which is pages long.
             Err(rusqlite::Error::SqlInputError { msg, .. }) => {
@@ -176,7 +214,13 @@ fn value(row: &Row<'_>, index: usize, kind: ColumnType) -> rusqlite::Result<Valu
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use ErrorCode::*;
+        let extended = error.sqlite_error().map(|error| error.extended_code);
         let new = match error.sqlite_error_code() {
+            // Left by the dead process: a reader may not play the journal back.
+            Some(ReadOnly) if extended == Some(ffi::SQLITE_READONLY_ROLLBACK) => {
+                Self::io("the audit store must be repaired: a process died while writing to it")
+                    .with_hint("the next `pipeline exec` repairs it")
+            }
             Some(DatabaseBusy | DatabaseLocked) => {
                 Self::io("the audit store was busy for too long")
                     .with_hint("another process is writing to it; try again")

@@ -53,12 +53,15 @@ async fn open_audit(settings: &Settings) -> Result<AuditStore> {
     })
 }
 
-/// Opens the audit store to read: where there is no SQLite file, none is made.
+/// Opens the audit store to read: nothing is made or changed.
 pub(super) async fn open_audit_to_read(settings: &Settings) -> Result<AuditStore> {
-    match &settings.audit {
-        AuditLocation::Sqlite(path) if !path.exists() => AuditStore::open_in_memory().await,
-        _ => open_audit(settings).await,
-    }
+    let opened = match &settings.audit {
+        AuditLocation::Sqlite(path) => AuditStore::open_sqlite_to_read(path).await,
+        AuditLocation::Postgres(url) => AuditStore::open_postgres_to_read(url.expose()).await,
+    };
+    opened.map_err(|error| {
+        error.with_hint("check --audit or PIPELINE_AUDIT, and that the store can be reached")
+    })
 }
 
 /// Opens the warehouse of the settings: a snapshot of what is published.

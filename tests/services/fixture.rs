@@ -57,6 +57,18 @@ impl Fixture {
         }
     }
 
+    /// Opens the store to read, over a connection of its own.
+    pub(crate) async fn open_to_read(&self) -> AuditStore {
+        self.try_open_to_read().await.unwrap()
+    }
+
+    pub(crate) async fn try_open_to_read(&self) -> Result<AuditStore> {
+        match self {
+            Self::Sqlite { .. } => AuditStore::open_sqlite_to_read(&self.path()).await,
+            Self::Postgres { .. } => AuditStore::open_postgres_to_read(&self.url()).await,
+        }
+    }
+
     /// Runs statements behind the store's back; the rows as text.
     pub(crate) async fn query(&self, sql: &str) -> Vec<Vec<String>> {
         match self {

@@ -20,7 +20,8 @@ conformance! {
     a_holder_that_was_replaced_cannot_publish,
     a_lease_is_renewed_until_it_is_lost,
     a_released_lease_is_free_and_tokens_grow,
-    warehouses_do_not_disturb_each_other,
+    a_store_belongs_to_its_first_warehouse,
+    one_of_two_first_warehouses_wins,
     an_endless_lease_is_refused,
 }
 
@@ -44,15 +45,18 @@ async fn one_run_holds_the_lease(fixture: Fixture) {
 async fn exactly_one_of_two_processes_wins(fixture: Fixture) {
     let (left, right) = (fixture.open().await, fixture.open().await);
     for round in 0..10 {
-        let warehouse = format!("warehouse {round}");
-        let (one, other) = (RunId::new("one"), RunId::new("other"));
+        let (one, other) =
+            (RunId::new(format!("one {round}")), RunId::new(format!("other {round}")));
         let (a, b) = tokio::join!(
-            left.acquire_lease(&warehouse, &one, HOUR),
-            right.acquire_lease(&warehouse, &other, HOUR),
+            left.acquire_lease(WAREHOUSE, &one, HOUR),
+            right.acquire_lease(WAREHOUSE, &other, HOUR),
         );
         assert!(a.is_ok() != b.is_ok(), "{a:?} {b:?}");
-        let refused = a.err().or(b.err()).unwrap();
+        let (Ok(held), Err(refused)) = (if a.is_ok() { (a, b) } else { (b, a) }) else {
+            unreachable!()
+        };
         assert_eq!(refused.kind(), ErrorKind::Conflict);
+        left.release_lease(&held).await.unwrap();
     }
 }
 
@@ -119,10 +123,42 @@ async fn a_released_lease_is_free_and_tokens_grow(fixture: Fixture) {
     store.renew_lease(&second, HOUR).await.unwrap();
 }
 
-async fn warehouses_do_not_disturb_each_other(fixture: Fixture) {
+async fn a_store_belongs_to_its_first_warehouse(fixture: Fixture) {
     let store = fixture.open().await;
-    store.acquire_lease("left", &RunId::new("one"), HOUR).await.unwrap();
-    store.acquire_lease("right", &RunId::new("other"), HOUR).await.unwrap();
+    assert_eq!(store.warehouse().await.unwrap(), None);
+    let (one, other) = (RunId::new("one"), RunId::new("other"));
+    let lease = store.acquire_lease("/first", &one, HOUR).await.unwrap();
+
+    // Held or free, and whatever run asks.
+    for released in [false, true] {
+        for run in [&one, &other] {
+            let error = store.acquire_lease("/second", run, HOUR).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            let message = "this audit store belongs to the warehouse /first, not /second";
+            assert_eq!(error.message(), message);
+            assert!(error.hint().unwrap().contains("--warehouse /first"));
+            assert_eq!(error.context(), [("audit store", store.location().to_owned())]);
+        }
+        if !released {
+            store.release_lease(&lease).await.unwrap();
+        }
+    }
+    assert_eq!(store.warehouse().await.unwrap().as_deref(), Some("/first"));
+    let next = store.acquire_lease("/first", &other, HOUR).await.unwrap();
+    assert_eq!(next.token, lease.token + 1);
+}
+
+async fn one_of_two_first_warehouses_wins(fixture: Fixture) {
+    let (left, right) = (fixture.open().await, fixture.open().await);
+    let (one, other) = (RunId::new("one"), RunId::new("other"));
+    let (a, b) = tokio::join!(
+        left.acquire_lease("/left", &one, HOUR),
+        right.acquire_lease("/right", &other, HOUR),
+    );
+    assert!(a.is_ok() != b.is_ok(), "{a:?} {b:?}");
+    let winner = if a.is_ok() { "/left" } else { "/right" };
+    assert_eq!(a.err().or(b.err()).unwrap().kind(), ErrorKind::Configuration);
+    assert_eq!(left.warehouse().await.unwrap().as_deref(), Some(winner));
 }
 
 async fn an_endless_lease_is_refused(fixture: Fixture) {

@@ -7,6 +7,7 @@ mod leases;
 mod migrations;
 mod postgres;
 mod publish;
+mod readers;
 mod runs;
 mod samples;
 mod sqlite;

@@ -81,6 +81,37 @@ async fn a_lost_connection_is_opened_again() {
     .await;
 }
 
+/// The analyst may select, and nothing else.
+#[tokio::test]
+async fn the_right_to_select_is_enough_to_read() {
+    with_postgres(async |fixture: Fixture| {
+        fixture.open().await.begin_run(&run("r1"), &[]).await.unwrap();
+        let Fixture::Postgres { schema } = &fixture else { unreachable!() };
+        let analyst = format!("{schema}_analyst");
+        fixture.query(&format!("CREATE ROLE {analyst} LOGIN PASSWORD '{PASSWORD}'")).await;
+        let url = fixture.url();
+        let (_, address) = url.split_once('@').unwrap();
+        let url = format!("postgresql://{analyst}:{PASSWORD}@{address}");
+
+        // A store that is hidden from the analyst is not taken for a new one.
+        let hidden = AuditStore::open_postgres_to_read(&url).await.unwrap_err();
+        assert_eq!(hidden.kind(), ErrorKind::Configuration, "{}", hidden.report());
+        fixture.query(&format!("GRANT USAGE ON SCHEMA {schema} TO {analyst}")).await;
+        let hidden = AuditStore::open_postgres_to_read(&url).await.unwrap_err();
+        assert!(hidden.message().contains("denies access"), "{}", hidden.report());
+
+        let grant = format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {analyst}");
+        fixture.query(&grant).await;
+        let reader = AuditStore::open_postgres_to_read(&url).await.unwrap();
+        for relation in AuditStore::relations() {
+            reader.read(relation.name).await.unwrap();
+        }
+        assert_eq!(reader.read("runs").await.unwrap().rows.len(), 1);
+        fixture.query(&format!("DROP OWNED BY {analyst}; DROP ROLE {analyst}")).await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn debug_shows_the_place_alone() {
     with_postgres(async |fixture: Fixture| {

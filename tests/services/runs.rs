@@ -72,18 +72,19 @@ async fn a_run_ends_as_it_says(fixture: Fixture) {
 async fn abandoned_runs_are_marked_as_failed(fixture: Fixture) {
     let store = fixture.open().await;
     let hour = Duration::from_secs(3600);
-    let (dead, alive, new) = (run("dead"), run("alive"), run("new"));
+    let (dead, alive, refused) = (run("dead"), run("alive"), run("refused"));
     store.acquire_lease("w", &dead.id, Duration::ZERO).await.unwrap();
     store.begin_run(&dead, &[]).await.unwrap();
-    store.acquire_lease("another warehouse", &alive.id, hour).await.unwrap();
+    store.acquire_lease("w", &alive.id, hour).await.unwrap();
     store.begin_run(&alive, &[]).await.unwrap();
 
-    store.acquire_lease("w", &new.id, hour).await.unwrap();
-    store.begin_run(&new, &[]).await.unwrap();
+    // A run that does not get the lease is recorded too, and leaves its holder alone.
+    store.acquire_lease("w", &refused.id, hour).await.unwrap_err();
+    store.begin_run(&refused, &[]).await.unwrap();
     let runs = store.read("runs").await.unwrap();
     let mut states: Vec<_> = column(&runs, "id").into_iter().zip(column(&runs, "state")).collect();
     states.sort_by_key(|state| format!("{state:?}"));
-    let expected = [("alive", "running"), ("dead", "failed"), ("new", "running")];
+    let expected = [("alive", "running"), ("dead", "failed"), ("refused", "running")];
     assert_eq!(states, expected.map(|(id, state)| (text(id), text(state))));
     assert!(column(&runs, "error").contains(&text("its process ended without a word")));
 }

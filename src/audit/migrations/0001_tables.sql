@@ -142,12 +142,15 @@ CREATE TABLE current (
     published TIMESTAMPTZ NOT NULL
 );
 
--- A released lease keeps its row, so that tokens keep growing. Its run need not have begun yet.
+-- One row for ever, because a store serves one warehouse: that of the first run. Free where `run`
+-- is NULL, and tokens keep growing. The run need not have begun yet.
 CREATE TABLE leases (
-    warehouse TEXT NOT NULL PRIMARY KEY,
+    warehouse TEXT,
     run TEXT,
     token BIGINT NOT NULL,
-    acquired TIMESTAMPTZ NOT NULL,
+    acquired TIMESTAMPTZ,
     expires TIMESTAMPTZ,
     CHECK ((run IS NULL) = (expires IS NULL))
 );
+
+INSERT INTO leases (token) VALUES (0);

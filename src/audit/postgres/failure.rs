@@ -54,8 +54,6 @@ impl From<tokio_postgres::Error> for Error {
             "55P03" | "40P01" => Self::io("the audit store was busy for too long")
                 .with_hint("another process holds a lock in it; try again"),
             "3D000" => Self::configuration("PostgreSQL has no such database"),
-            "3F000" => Self::configuration("PostgreSQL has no schema to put the tables in")
-                .with_hint("create the schema that `search_path` names"),
             "42501" => Self::configuration("PostgreSQL denies access to the tables"),
             _ if code.starts_with("28") => Self::configuration("PostgreSQL refuses the user"),
             _ if code.starts_with("53") => Self::io("PostgreSQL is out of resources"),

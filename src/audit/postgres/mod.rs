@@ -10,10 +10,11 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, Config, GenericClient, NoTls, Row};
 
 use super::backend::{Backend, Outcome, Write};
 use super::migrations::{self, Applied};
+use super::reader::Reader;
 use super::relations::Column;
 use super::{CONTEXT, ColumnType, Value};
 use crate::error::{Error, Result};
@@ -46,6 +47,23 @@ impl Postgres {
         };
         let client = opened.await.map_err(|e: Error| e.with_context(CONTEXT, &location))?;
         Ok(Self { config, location, client: Mutex::new(client) })
+    }
+
+    /// Opens a store with the right to `SELECT` alone.
+    pub(super) async fn open_to_read(url: &str) -> Result<Reader<Self>> {
+        let (config, location) = address::parse(url)?;
+        let opened = async {
+            let client = connect(&config).await?;
+            let readable = migrations::readable(&history(&client).await?)?;
+            Ok(readable.then_some(client))
+        };
+        let client = opened.await.map_err(|e: Error| e.with_context(CONTEXT, &location))?;
+        let backend = client.map(|client| Self {
+            config,
+            location: location.clone(),
+            client: Mutex::new(client),
+        });
+        Ok(Reader { location, backend })
     }
 
     async fn reconnect(&self, client: &mut MutexGuard<'_, Client>) -> Result<()> {
@@ -119,15 +137,10 @@ async fn migrate(client: &mut Client) -> Result<()> {
     let transaction = client.transaction().await?;
     transaction.batch_execute(TRANSACTION_LIMITS).await?;
     transaction.batch_execute(MIGRATION_LOCK).await?;
-    // Not `IF NOT EXISTS`: that asks for the right to create, which an analyst may not have.
-    let exists = "SELECT to_regclass('migrations') IS NOT NULL";
-    if !transaction.query_one(exists, &[]).await?.try_get::<_, bool>(0)? {
+    let applied = history(&transaction).await?;
+    if applied.is_empty() {
         transaction.batch_execute(migrations::CREATE_HISTORY).await?;
     }
-    let rows = transaction.query_typed(migrations::READ_HISTORY, &[]).await?;
-    let applied =
-        rows.iter().map(|row| Ok(Applied { number: row.try_get(0)?, checksum: row.try_get(1)? }));
-    let applied = applied.collect::<Result<Vec<_>, tokio_postgres::Error>>()?;
     for migration in migrations::pending(&applied)? {
         let changed = transaction.batch_execute(migration.postgres()).await;
         changed.map_err(|e| match e.code() {
@@ -141,6 +154,25 @@ async fn migrate(client: &mut Client) -> Result<()> {
         transaction.execute(&sql, &[&number, &name, &checksum, &Utc::now()]).await?;
     }
     Ok(transaction.commit().await?)
+}
+
+/// What the store has gone through; nothing where it is new.
+async fn history(client: &impl GenericClient) -> Result<Vec<Applied>> {
+    const STATE: &str =
+        "SELECT current_schema() IS NOT NULL, to_regclass('migrations') IS NOT NULL";
+    let state = client.query_typed_one(STATE, &[]).await?;
+    // Else a store whose schema is hidden from this user would look new.
+    if !state.try_get::<_, bool>(0)? {
+        return Err(Error::configuration("PostgreSQL has no schema for the tables, or hides it")
+            .with_hint("create the schema that `search_path` names, or grant the user its usage"));
+    }
+    if !state.try_get::<_, bool>(1)? {
+        return Ok(vec![]);
+    }
+    let rows = client.query_typed(migrations::READ_HISTORY, &[]).await?;
+    let applied =
+        rows.iter().map(|row| Ok(Applied { number: row.try_get(0)?, checksum: row.try_get(1)? }));
+    Ok(applied.collect::<Result<_, tokio_postgres::Error>>()?)
 }
 
 async fn transact(client: &mut Client, batch: &[Write]) -> Result<Outcome, Failure> {
