@@ -116,6 +116,13 @@ impl Error {
         self
     }
 
+    /// The same error again without its causes, for a second place that tells it.
+    pub fn repeat(&self) -> Self {
+        let Inner { kind, message, context, hint, .. } = self.0.as_ref();
+        let (message, context, hint) = (message.clone(), context.clone(), hint.clone());
+        Self(Box::new(Inner { kind: *kind, message, context, hint, source: None }))
+    }
+
     /// What the caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

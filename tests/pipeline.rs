@@ -513,7 +513,7 @@ fn queries_read_layers_sources_audit_and_the_information_schema() {
     assert_eq!(project.value(&format!("{columns} 'raw' AND table_name = 'events'")), "11");
     assert_ne!(project.value(&format!("{columns} 'audit' AND table_name = 'runs'")), "0");
     let json = project.ok(&["sql", "SELECT 1 AS a, NULL AS b, 'x' AS c", "--format", "json"]);
-    assert_eq!(json, "{\"a\":1,\"c\":\"x\"}\n");
+    assert_eq!(json, "{\"a\":1,\"b\":null,\"c\":\"x\"}\n");
     let table = project.ok(&["sql", "SELECT 1 AS a WHERE false"]);
     assert_eq!(table, "+---+\n| a |\n+---+\n+---+\n");
     let two = project.run(&["sql", "SELECT 1; SELECT 2"]);
@@ -525,6 +525,67 @@ fn queries_read_layers_sources_audit_and_the_information_schema() {
         "{}",
         write.stderr
     );
+}
+
+#[test]
+fn a_model_made_again_with_equal_bytes_keeps_its_metrics() {
+    let project = Project::shipped(2000);
+    project.ok(&["exec", "sql"]);
+    project.ok(&["exec", "sql", "--select", "models.isolation_forest", "--force"]);
+    project.ok(&["exec", "sql"]);
+    let metrics = project.rows("SELECT metrics LIKE '%roc_auc=%' FROM audit.model_provenance");
+    assert_eq!(metrics, ["true", "true"]);
+}
+
+#[test]
+fn line_breaks_in_quoted_values_are_values() {
+    let project = Project::new();
+    let rows: String = (0..400_000).map(|i| format!("{i},\"line one\n{i}, two\"\n")).collect();
+    project.file("q.csv", format!("a,b\n{rows}"));
+    project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT * FROM landing.q;\n");
+    for partitions in ["1", "4"] {
+        project.ok(&["exec", "sql", "--force", "--source", "q=q.csv", "--partitions", partitions]);
+        assert_eq!(project.value("SELECT count(*) FROM raw.t"), "400000", "{partitions}");
+    }
+}
+
+#[test]
+fn one_audit_store_serves_one_warehouse() {
+    let project = Project::new();
+    project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a;\n");
+    project.ok(&["exec", "sql", "--warehouse", "one", "--audit", "audit.db"]);
+    for arguments in [
+        &["exec", "sql", "--warehouse", "two", "--audit", "audit.db"][..],
+        &["sql", "SELECT * FROM raw.t", "--warehouse", "sql", "--audit", "audit.db"],
+    ] {
+        let run = project.run(arguments);
+        assert_eq!(
+            (run.code, run.stderr.contains("belongs to the warehouse")),
+            (2, true),
+            "{}",
+            run.stderr
+        );
+    }
+    // Under another name it is the same warehouse.
+    std::os::unix::fs::symlink(project.path("one"), project.path("link")).expect("a link");
+    project.ok(&["exec", "sql", "--warehouse", "link", "--audit", "audit.db"]);
+    project.ok(&["sql", "SELECT * FROM raw.t", "--warehouse", "one", "--audit", "audit.db"]);
+}
+
+#[test]
+fn names_are_the_same_however_they_are_written() {
+    let project = Project::new();
+    project.file("sql/1.sql", "\u{feff}CREATE OR REPLACE TABLE PIPELINE.Raw.T AS SELECT 1 AS a;\n");
+    project.ok(&["exec", "sql", "--select", "raw.t"]);
+    project
+        .file("sql/1.sql", "CREATE OR REPLACE TABLE silver.u AS SELECT a FROM pipeline.RAW.t;\n");
+    project.ok(&["exec", "sql"]);
+    assert_eq!(project.rows("SELECT relation FROM audit.steps ORDER BY 1"), ["raw.t", "silver.u"]);
+    assert_eq!(project.rows("SELECT relation FROM audit.lineage"), ["raw.t"]);
+    let deep = vec!["1"; 2_000].join("+");
+    project.file("sql/1.sql", format!("CREATE OR REPLACE TABLE silver.u AS SELECT {deep} AS n;\n"));
+    project.ok(&["exec", "sql"]);
+    assert_eq!(project.value("SELECT n FROM silver.u"), "2000");
 }
 
 #[test]

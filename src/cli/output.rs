@@ -12,7 +12,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::csv::WriterBuilder;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::arrow::json::LineDelimitedWriter;
+use datafusion::arrow::json::WriterBuilder as JsonWriterBuilder;
+use datafusion::arrow::json::writer::LineDelimited;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use parking_lot::Mutex;
@@ -27,12 +28,11 @@ use crate::warehouse::Progress;
 
 /// Prints an error as `error:`, where, why, `hint:`; in a JSON log, as one event.
 pub fn error(error: &Error, log_format: LogFormat) {
-    let exit_code = error.kind().exit_code();
-    match log_format {
-        LogFormat::Text => say(std::io::stderr(), format_args!("{}", error.report())),
-        LogFormat::Json => {
-            tracing::error!(exit_code, kind = ?error.kind(), report = error.report(), "{error}");
-        }
+    if log_format == LogFormat::Json && tracing::enabled!(tracing::Level::ERROR) {
+        let exit_code = error.kind().exit_code();
+        tracing::error!(exit_code, kind = ?error.kind(), report = error.report(), "{error}");
+    } else {
+        say(std::io::stderr(), format_args!("{}", error.report()));
     }
 }
 
@@ -220,7 +220,8 @@ impl RowWriter {
                 WriterBuilder::new().with_header(header).build(&mut text).write(&batch)
             }
             OutputFormat::Json => {
-                let mut writer = LineDelimitedWriter::new(&mut text);
+                let options = JsonWriterBuilder::new().with_explicit_nulls(true);
+                let mut writer = options.build::<_, LineDelimited>(&mut text);
                 writer.write(&batch).and_then(|()| writer.finish())
             }
         };

@@ -98,14 +98,14 @@ impl Settings {
     }
 
     /// Settings without scripts, for commands that only read the warehouse: the configuration
-    /// file is the one named, or that of the working directory or its `sql` folder.
+    /// file is the one named, or that of the working directory, its `sql` folder, or above.
     pub fn load_without_scripts(overrides: &Overrides) -> Result<Self> {
         let here = existing(Path::new("."))?;
         let file = match &overrides.config {
             Some(file) => Some(existing(file)?),
-            None => [FILE_NAME.to_owned(), format!("sql/{FILE_NAME}")]
-                .iter()
-                .map(|name| here.join(name))
+            None => here
+                .ancestors()
+                .flat_map(|folder| [folder.join(FILE_NAME), folder.join("sql").join(FILE_NAME)])
                 .find(|file| file.is_file()),
         };
         let scripts = file.as_deref().map_or(here, parent);

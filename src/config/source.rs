@@ -73,7 +73,8 @@ pub struct TextOptions {
     pub names: Option<Vec<String>>,
     /// SQL types by column name; the others are inferred.
     pub types: BTreeMap<String, String>,
-    /// Whether quoted values may contain line breaks. Such files are read by one thread each.
+    /// Whether quoted values may contain line breaks. A file without any can be cut at line breaks
+    /// and read by several threads.
     pub newlines: bool,
     /// Rows of each file that inference looks at.
     pub infer_rows: usize,
@@ -89,7 +90,7 @@ impl Default for TextOptions {
             comment: None,
             names: None,
             types: BTreeMap::new(),
-            newlines: false,
+            newlines: true,
             infer_rows: 10_000,
         }
     }

@@ -204,9 +204,10 @@ impl<'a> Steps<'a> {
             Identity::new(statement, bound, action.rows(), &inputs, base, &self.settings)?;
         record.identity = identity.hash.clone().ok();
         let base = base.cloned();
+        let read = inputs.clone();
         let making =
             |relation, base, definition| Making { relation, identity, inputs, base, definition };
-        match action {
+        let done = match action {
             Action::CreateTable { relation, rows } => {
                 self.make(making(relation, None, None), rows, progress).await
             }
@@ -247,7 +248,11 @@ impl<'a> Steps<'a> {
                 let rows = rows.map(|rows| rows as i64);
                 Ok(Done { reason: "always runs".into(), rows, ..Done::default() })
             }
+        }?;
+        if !self.dry_run {
+            self.catalog.refuse_changed_sources(&read).await?;
         }
+        Ok(done)
     }
 
     async fn assert(&self, assertion: Assertion, identity: Option<&str>) -> DataFusionResult<Done> {

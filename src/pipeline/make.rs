@@ -164,7 +164,6 @@ impl Steps<'_> {
         let written =
             write_table(store, &id, plan, self.ctx.task_ctx(), continues, Arc::clone(progress));
         let WrittenVersion { schema, files: new, fingerprint } = written.await?;
-        self.catalog.refuse_changed_sources(&making.inputs).await?;
         let mut files = match &making.base {
             Some(base) => self.catalog.audit().files(&base.id).await?,
             None => vec![],

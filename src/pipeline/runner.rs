@@ -1,6 +1,7 @@
 //! One run from its lease to its publish. All effects of a run happen here or in its steps.
 
 use std::future::Future;
+use std::path::Path;
 use std::time::Duration;
 
 use tracing::Instrument;
@@ -59,9 +60,17 @@ pub(super) async fn open_audit_to_read(settings: &Settings) -> Result<AuditStore
         AuditLocation::Sqlite(path) => AuditStore::open_sqlite_to_read(path).await,
         AuditLocation::Postgres(url) => AuditStore::open_postgres_to_read(url.expose()).await,
     };
-    opened.map_err(|error| {
+    let audit = opened.map_err(|error| {
         error.with_hint("check --audit or PIPELINE_AUDIT, and that the store can be reached")
-    })
+    })?;
+    let name = warehouse_name(settings);
+    match audit.warehouse().await? {
+        Some(owner) if owner != name => Err(Error::configuration(format!(
+            "this audit store belongs to the warehouse {owner}, not {name}"
+        ))
+        .with_hint("name the warehouse with --warehouse, or its audit store with --audit")),
+        _ => Ok(audit),
+    }
 }
 
 /// Opens the warehouse of the settings: a snapshot of what is published.
@@ -96,21 +105,13 @@ pub async fn exec(
             origin: param.origin.to_string(),
         })
         .collect();
-    let lease = audit.acquire_lease(&canonical(settings), &run, LEASE).await;
+    let lease = audit.acquire_lease(&warehouse_name(settings), &run, LEASE).await;
     // A run that was refused the warehouse is on record too.
     let begun = audit.begin_run(&record, &params).await;
-    let outcome = match (lease, begun) {
-        (Err(error), _) => Err(error),
-        (Ok(lease), begun) => {
-            let outcome = match begun {
-                Ok(()) => hold(settings, options, &audit, &lease, observer, cancel).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = audit.release_lease(&lease).await {
-                tracing::warn!(%run, %error, "the lease could not be released; it expires by itself");
-            }
-            outcome
-        }
+    let outcome = match (&lease, begun) {
+        (Err(refused), _) => Err(refused.repeat()),
+        (Ok(_), Err(error)) => Err(error),
+        (Ok(lease), Ok(())) => hold(settings, options, &audit, lease, observer, cancel).await,
     };
     if let Err(error) = &outcome {
         let state = match error.kind() {
@@ -121,6 +122,12 @@ pub async fn exec(
         if let Err(second) = recorded {
             tracing::error!(%run, error = %second, "the end of the run could not be recorded");
         }
+    }
+    // Last: a run that begins now must find this one ended.
+    if let Ok(lease) = &lease
+        && let Err(error) = audit.release_lease(lease).await
+    {
+        tracing::warn!(%run, %error, "the lease could not be released; it expires by itself");
     }
     outcome.map_err(|error| error.with_context("run", run.as_str()))
 }
@@ -146,6 +153,8 @@ async fn hold(
                 .with_hint("nothing was published; the next run resumes after the last finished step"));
         }
     };
+    // After an outage of the store the lease may have run out, and yet be nobody else's.
+    audit.renew_lease(lease, LEASE).await?;
     audit.publish(lease, &changes).await?;
     tracing::info!(%run, published = changes.len(), "run published");
     Ok(RunSummary { run: Some(run.clone()), published: changes.len() })
@@ -195,10 +204,17 @@ async fn perform(
     Ok(steps.into_changes())
 }
 
-/// The warehouse by its one name, whatever links lead to it.
-fn canonical(settings: &Settings) -> String {
-    let path = settings.warehouse.path();
-    path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).display().to_string()
+/// The warehouse by its one name for its audit store, whatever links lead to it. A store inside of
+/// it may move with it.
+fn warehouse_name(settings: &Settings) -> String {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let warehouse = real(settings.warehouse.path());
+    match &settings.audit {
+        AuditLocation::Sqlite(file) if file.parent().is_some_and(|dir| real(dir) == warehouse) => {
+            "the one that it is in".into()
+        }
+        _ => warehouse.display().to_string(),
+    }
 }
 
 /// Renews the lease until it is lost. A store that is away for a moment is no loss: the publish

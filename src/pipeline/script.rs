@@ -11,6 +11,9 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 use super::diagnose::Place;
 use crate::error::{Error, Result};
 
+/// Folders in folders that are followed.
+const MAX_DEPTH: usize = 16;
+
 /// One statement of a script.
 #[derive(Debug, Clone)]
 pub(super) struct Statement {
@@ -40,12 +43,13 @@ impl Statement {
 /// Reads the scripts at `path` (a folder or one file), which belong to the pipeline in `root`.
 pub(super) fn read(root: &Path, path: &Path) -> Result<Vec<Statement>> {
     let mut statements = vec![];
-    for file in files(path)? {
+    for file in files(path, MAX_DEPTH)? {
         let text = std::fs::read_to_string(&file).map_err(|error| {
             Error::configuration(format!("cannot read {}", file.display())).with_source(error)
         })?;
         let name = file.strip_prefix(root).unwrap_or(&file);
-        statements.extend(parse(&name.to_string_lossy(), &text)?);
+        let text = text.trim_start_matches('\u{feff}');
+        statements.extend(parse(&name.to_string_lossy(), text)?);
     }
     if statements.is_empty() {
         return Err(Error::configuration(format!("no SQL statements in {}", path.display()))
@@ -138,7 +142,11 @@ fn offset(text: &str, lines: &[usize], line: u64, column: u64) -> usize {
 }
 
 /// All `.sql` files below a path in the order they run: names with numbers in front by number.
-fn files(path: &Path) -> Result<Vec<PathBuf>> {
+fn files(path: &Path, depth: usize) -> Result<Vec<PathBuf>> {
+    if depth == 0 {
+        return Err(Error::configuration(format!("{} is nested too deeply", path.display()))
+            .with_hint("is there a link to a folder above?"));
+    }
     if path.is_file() {
         return Ok(vec![path.to_path_buf()]);
     }
@@ -156,8 +164,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let mut scripts = vec![];
     for entry in entries {
         if entry.is_dir() {
-            scripts.extend(files(&entry)?);
-        } else if entry.extension().is_some_and(|extension| extension == "sql") {
+            scripts.extend(files(&entry, depth - 1)?);
+        } else if entry.extension().is_some_and(|end| end.eq_ignore_ascii_case("sql")) {
             scripts.push(entry);
         }
     }

@@ -1,11 +1,13 @@
 //! `--from`, `--until` and `--select`: which statements of a pipeline to run.
 
+use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as Ast;
 use datafusion::sql::sqlparser::ast::{Statement as Tree, TableObject};
 
 use super::diagnose::closest;
 use super::script::Statement;
 use crate::error::{Error, Result};
+use crate::warehouse::Relation;
 
 /// A choice of statements. Each text names a phase (`training`), a folder or file
 /// (`3_training`, `3_training/1_train.sql`), or a relation (`silver.flows`).
@@ -78,21 +80,21 @@ fn names(statement: &Statement) -> Vec<String> {
     names
 }
 
-/// The relation that a statement writes, by its syntax alone.
+/// The relation that a statement writes, by its syntax alone; its text where it is none.
 pub(super) fn target(ast: &Ast) -> Option<String> {
-    let Ast::Statement(tree) = ast else {
-        return None;
-    };
-    match tree.as_ref() {
-        Tree::CreateTable(table) => Some(table.name.to_string()),
-        Tree::CreateView(view) => Some(view.name.to_string()),
-        Tree::Drop { names, .. } => names.first().map(ToString::to_string),
+    let Ast::Statement(tree) = ast else { return None };
+    let name = match tree.as_ref() {
+        Tree::CreateTable(table) => Some(&table.name),
+        Tree::CreateView(view) => Some(&view.name),
+        Tree::Drop { names, .. } => names.first(),
         Tree::Insert(insert) => match &insert.table {
-            TableObject::TableName(name) => Some(name.to_string()),
+            TableObject::TableName(name) => Some(name),
             _ => None,
         },
         _ => None,
-    }
+    }?;
+    let relation = Relation::of(&TableReference::from(name.to_string()));
+    Some(relation.map_or_else(|| name.to_string(), |relation| relation.to_string()))
 }
 
 /// What a statement is about, in a word or two: the relation it writes, else its first words.

@@ -181,20 +181,27 @@ impl Catalog {
         entries.iter().filter_map(version).collect()
     }
 
-    /// An error where a view that reads one of some relations cannot be planned any more.
+    /// An error where a view that reads one of some relations, through others or not, cannot be
+    /// planned any more.
     pub async fn refuse_broken_views(&self, written: &BTreeSet<Relation>) -> DataFusionResult<()> {
         let state = self.session_state()?;
-        let entries: Vec<_> = self.0.entries.read().clone().into_iter().collect();
-        for (relation, entry) in entries {
-            let Some(definition) = entry.definition() else { continue };
-            let reads = inputs::references(definition, &state)?;
-            if reads.iter().filter_map(Relation::of).any(|read| written.contains(&read)) {
-                self.plan_view(definition).await.map_err(|error| {
-                    error.context(format!(
-                        "view {relation}, which would break: change or drop it too"
-                    ))
-                })?;
+        let mut affected = written.clone();
+        let mut views = vec![];
+        for (relation, entry) in self.0.entries.read().iter() {
+            if let Some(definition) = entry.definition() {
+                let reads = inputs::references(definition, &state)?;
+                let reads: Vec<_> = reads.iter().filter_map(Relation::of).collect();
+                views.push((relation.clone(), definition.to_owned(), reads));
             }
+        }
+        while let Some(at) =
+            views.iter().position(|(_, _, r)| r.iter().any(|r| affected.contains(r)))
+        {
+            let (relation, definition, _) = views.swap_remove(at);
+            self.plan_view(&definition).await.map_err(|error| {
+                error.context(format!("view {relation}, which would break: change or drop it too"))
+            })?;
+            affected.insert(relation);
         }
         Ok(())
     }

@@ -44,7 +44,8 @@ impl Catalog {
         let mut inputs: Vec<Input> = vec![];
         let mut waiting = references;
         while let Some(reference) = waiting.pop() {
-            let name = reference.to_string();
+            let relation = Relation::of(&reference);
+            let name = relation.map_or_else(|| reference.to_string(), |r| r.to_string());
             let is_function = reference.schema().is_none()
                 && state.table_functions().contains_key(reference.table());
             if is_function || inputs.iter().any(|input| input.relation == name) {

@@ -78,18 +78,27 @@ SELECT
             ORDER BY p.name COLLATE "C"
         ) AS ordered
     ) AS parameters,
-    -- Of every table of metrics that judges the model, the newest version: ids sort by time.
+    -- Of every table of metrics that judges the model, the newest version: ids sort by time. A model
+    -- of equal content is the same model: a table that judged it is not made again.
     (
         SELECT STRING_AGG(ordered.item, ', ')
         FROM (
             SELECT m.metric || '=' || COALESCE(CAST(m.value AS TEXT), 'NULL') AS item
             FROM metrics AS m
             WHERE
-                m.model = v.id
+                m.model IN (
+                    SELECT e.id
+                    FROM versions AS e
+                    WHERE e.relation = v.relation AND e.fingerprint = v.fingerprint
+                )
                 AND m.version = (
                     SELECT MAX(n.version)
                     FROM metrics AS n
-                    WHERE n.model = m.model AND n.relation = m.relation
+                    INNER JOIN versions AS e ON e.id = n.model
+                    WHERE
+                        e.relation = v.relation
+                        AND e.fingerprint = v.fingerprint
+                        AND n.relation = m.relation
                 )
             ORDER BY m.metric COLLATE "C", m.relation COLLATE "C", m.value
         ) AS ordered
