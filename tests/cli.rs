@@ -316,15 +316,18 @@ fn unreachable_audit_store() {
 #[test]
 fn warehouse_that_cannot_be_written() {
     let project = published();
-    project.file("blocked", "a file, not a folder");
-    let audit = project.path("warehouse/audit.db");
-    let audit = audit.to_str().expect("UTF-8");
-    fails(
-        &project,
-        "unwritable_warehouse",
-        3,
-        &["exec", "sql", "--warehouse", "blocked/warehouse", "--audit", audit],
-    );
+    // A folder stands where the first file goes: permissions would not stop root.
+    fs::create_dir(project.path("warehouse/.writable")).expect("a folder");
+    fails(&project, "unwritable_warehouse", 3, &["exec", "sql"]);
+}
+
+#[test]
+fn audit_store_of_another_warehouse() {
+    let project = published();
+    let audit = ["--audit", "warehouse/audit.db"];
+    let arguments = [&["exec", "sql", "--warehouse", "other"][..], &audit].concat();
+    fails(&project, "another_warehouse", 2, &arguments);
+    assert!(!project.path("other").exists());
 }
 
 #[test]
