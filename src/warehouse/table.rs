@@ -47,6 +47,15 @@ impl VersionTable {
             files: files.iter().map(|file| part(file, store)).collect(),
         }
     }
+
+    /// What is known without opening a file.
+    fn counted(&self) -> Statistics {
+        Statistics {
+            num_rows: Precision::Exact(self.rows),
+            total_byte_size: Precision::Inexact(self.bytes),
+            column_statistics: Statistics::unknown_column(&self.schema),
+        }
+    }
 }
 
 /// The file as the engine finds it. Versions are immutable: a path alone tells the content.
@@ -85,11 +94,7 @@ impl TableProvider for VersionTable {
         let source = Arc::new(ParquetSource::new(&self.schema));
         let config = FileScanConfigBuilder::new(self.store.clone(), source)
             .with_file_groups(groups)
-            .with_statistics(Statistics {
-                num_rows: Precision::Exact(self.rows),
-                total_byte_size: Precision::Inexact(self.bytes),
-                column_statistics: Statistics::unknown_column(&self.schema),
-            })
+            .with_statistics(self.counted())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
@@ -105,10 +110,6 @@ impl TableProvider for VersionTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        Some(Statistics {
-            num_rows: Precision::Exact(self.rows),
-            total_byte_size: Precision::Inexact(self.bytes),
-            column_statistics: Statistics::unknown_column(&self.schema),
-        })
+        Some(self.counted())
     }
 }

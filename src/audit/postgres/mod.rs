@@ -17,11 +17,12 @@ use super::migrations::{self, Applied};
 use super::reader::Reader;
 use super::relations::Column;
 use super::{CONTEXT, ColumnType, Value};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use failure::{Failure, is_lost, unreachable};
 
-/// How long to wait before a lost connection is opened again.
+/// How long to wait before a lost connection is opened again: doubled with each failure.
 const BACKOFF: Duration = Duration::from_secs(1);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
 
 /// Lets one process at a time migrate; released at the end of the transaction, whatever happens.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('pipeline audit store'))";
@@ -68,9 +69,21 @@ impl Postgres {
 
     async fn reconnect(&self, client: &mut MutexGuard<'_, Client>) -> Result<()> {
         tracing::warn!(store = self.location, "lost the connection to the audit store");
-        tokio::time::sleep(BACKOFF).await;
-        **client = connect(&self.config).await?;
-        Ok(())
+        // A server that restarts is away for some seconds; a lease lasts longer than all tries.
+        let mut wait = BACKOFF;
+        loop {
+            tokio::time::sleep(wait).await;
+            match connect(&self.config).await {
+                Ok(new) => {
+                    **client = new;
+                    return Ok(());
+                }
+                Err(error) if error.kind() != ErrorKind::Io || wait >= LONGEST_BACKOFF => {
+                    return Err(error);
+                }
+                Err(_) => wait *= 2,
+            }
+        }
     }
 }
 
