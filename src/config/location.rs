@@ -132,8 +132,8 @@ mod tests {
 
     #[test]
     fn paths_are_relative_to_their_base() {
-        let location = Location::parse("../warehouse", Path::new("/work/sql")).unwrap();
-        assert_eq!(location.to_string(), "/work/warehouse");
+        let location = Location::parse("../warehouse", Path::new("/srv/sql")).unwrap();
+        assert_eq!(location.to_string(), "/srv/warehouse");
         let location = Location::parse("file:///data/flows", Path::new("/")).unwrap();
         assert_eq!(location.path(), Path::new("/data/flows"));
         let location = Location::parse("file:///my%20data/", Path::new("/")).unwrap();
