@@ -253,6 +253,33 @@ pub struct LineageRecord {
     pub modified: Option<DateTime<Utc>>,
 }
 
+impl LineageRecord {
+    /// A version as an input.
+    pub fn version(version: &VersionRecord) -> Self {
+        Self {
+            fingerprint: Some(version.fingerprint.clone()),
+            ..Self::untagged(&version.relation, InputKind::Version, version.id.as_str())
+        }
+    }
+
+    /// A query as an input.
+    pub fn query(relation: &str, query: &str) -> Self {
+        Self::untagged(relation, InputKind::Query, query)
+    }
+
+    fn untagged(relation: &str, kind: InputKind, source: &str) -> Self {
+        Self {
+            relation: relation.to_owned(),
+            kind,
+            source: source.to_owned(),
+            fingerprint: None,
+            size: None,
+            etag: None,
+            modified: None,
+        }
+    }
+}
+
 /// The result of one `ASSERT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckRecord {

@@ -21,8 +21,8 @@ use super::plan::{self, Action};
 use super::script::Statement;
 use super::{diagnose, identity, select};
 use crate::audit::{
-    Change, CheckRecord, MetricRecord, NewVersion, RunId, StepOutcome, StepRecord, StepState,
-    VersionId,
+    Change, CheckRecord, MetricRecord, NewVersion, RelationKind, RunId, StepOutcome, StepRecord,
+    StepState, VersionId, VersionRecord,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::warehouse::{Catalog, Entry, Progress, Relation};
@@ -59,6 +59,20 @@ pub(super) struct Done {
     pub(super) metrics: Vec<MetricRecord>,
     /// An assertion that does not hold: recorded, then returned.
     pub(super) refused: Option<Error>,
+}
+
+impl Done {
+    /// A step that made a version or reused it.
+    pub(super) fn of(version: &VersionRecord, reason: String) -> Self {
+        let is_table = version.kind == RelationKind::Table;
+        Self {
+            reason,
+            rows: is_table.then_some(version.rows),
+            bytes: is_table.then_some(version.bytes),
+            version: Some(version.id.clone()),
+            ..Self::default()
+        }
+    }
 }
 
 impl<'a> Steps<'a> {

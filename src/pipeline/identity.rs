@@ -7,7 +7,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 
 use super::params::Bound;
 use super::script::Statement;
-use crate::audit::VersionRecord;
+use crate::audit::{LineageRecord, VersionRecord};
 use crate::warehouse::{Input, Manifest, StepManifest, Unknown};
 
 /// What a step's result depends on.
@@ -82,8 +82,7 @@ impl Identity {
             return "engine or settings changed".into();
         }
         let changed = inputs.iter().find(|input| {
-            let of_input =
-                |record: &&crate::audit::LineageRecord| record.relation == input.relation;
+            let of_input = |record: &&LineageRecord| record.relation == input.relation;
             let old: Vec<_> = previous.inputs.iter().filter(of_input).map(content).collect();
             let new: Vec<_> = input.lineage.iter().map(content).collect();
             old != new
@@ -96,7 +95,7 @@ impl Identity {
 }
 
 /// What of an input's record tells its content: a version's fingerprint, an object's tag.
-fn content(record: &crate::audit::LineageRecord) -> impl PartialEq + use<> {
+fn content(record: &LineageRecord) -> impl PartialEq + use<> {
     match &record.fingerprint {
         Some(fingerprint) => (fingerprint.clone(), None, None),
         None => (record.source.clone(), record.etag.clone(), record.size),
@@ -109,7 +108,7 @@ pub(super) fn sql_hash(statement: &Statement) -> String {
 }
 
 /// Versions of everything that computes.
-pub(super) fn engine() -> [String; 2] {
+fn engine() -> [String; 2] {
     [
         format!("pipeline {}", env!("CARGO_PKG_VERSION")),
         format!("datafusion {}", datafusion::DATAFUSION_VERSION),

@@ -11,8 +11,7 @@ use super::execute::{Done, Steps};
 use super::identity::Identity;
 use super::metrics;
 use crate::audit::{
-    FileRecord, InputKind, LineageRecord, MetricRecord, NewVersion, RelationKind, VersionId,
-    VersionRecord,
+    FileRecord, LineageRecord, MetricRecord, NewVersion, RelationKind, VersionId, VersionRecord,
 };
 use crate::error::{Error, Result};
 use crate::warehouse::{
@@ -63,16 +62,8 @@ impl Steps<'_> {
         self.catalog.stage_version(version.clone(), &files)?;
         self.change(making.relation.clone(), Some(version.id.clone()));
         let metrics = self.metrics(&making.relation, &version, &inputs).await?;
-        let is_table = version.kind == RelationKind::Table;
-        Ok(Done {
-            reason,
-            rows: is_table.then_some(version.rows),
-            bytes: is_table.then_some(version.bytes),
-            version: Some(version.id.clone()),
-            new: Some(NewVersion { version, files, inputs }),
-            metrics,
-            ..Done::default()
-        })
+        let done = Done { metrics, ..Done::of(&version, reason) };
+        Ok(Done { new: Some(NewVersion { version, files, inputs }), ..done })
     }
 
     /// The newest version with an identity whose files are all still there.
@@ -109,15 +100,7 @@ impl Steps<'_> {
         };
         self.catalog.stage_version(version.clone(), &files)?;
         self.change(relation, Some(version.id.clone()));
-        let is_table = version.kind == RelationKind::Table;
-        Ok(Done {
-            reused: true,
-            reason,
-            rows: is_table.then_some(version.rows),
-            bytes: is_table.then_some(version.bytes),
-            version: Some(version.id),
-            ..Done::default()
-        })
+        Ok(Done { reused: true, ..Done::of(&version, reason) })
     }
 
     /// Why a version has to be made.
@@ -197,15 +180,7 @@ impl Steps<'_> {
         files: Vec<FileRecord>,
         fingerprint: Fingerprint,
     ) -> Manifest {
-        let continued = making.base.iter().map(|base| LineageRecord {
-            relation: base.relation.clone(),
-            kind: InputKind::Version,
-            source: base.id.to_string(),
-            fingerprint: Some(base.fingerprint.clone()),
-            size: None,
-            etag: None,
-            modified: None,
-        });
+        let continued = making.base.iter().map(LineageRecord::version);
         let inputs = making.inputs.iter().flat_map(|input| input.lineage.iter().cloned());
         Manifest {
             version: VersionRecord {

@@ -72,20 +72,9 @@ impl Catalog {
             let nested = entry.as_ref().and_then(|e| e.definition()).map(|d| Nested(d.to_owned()));
             let version = entry.as_ref().and_then(|entry| entry.version());
             let input = Input {
-                relation: name.clone(),
+                relation: name,
                 digest: version.map(|version| version.fingerprint.clone()).ok_or(Unknown::NotMade),
-                lineage: version
-                    .map(|version| LineageRecord {
-                        relation: name,
-                        kind: InputKind::Version,
-                        source: version.id.to_string(),
-                        fingerprint: Some(version.fingerprint.clone()),
-                        size: None,
-                        etag: None,
-                        modified: None,
-                    })
-                    .into_iter()
-                    .collect(),
+                lineage: version.map(LineageRecord::version).into_iter().collect(),
             };
             return Ok((input, nested));
         }
@@ -98,15 +87,7 @@ impl Catalog {
             }
             match self.landing().get(source) {
                 Some(SourceSettings::Query { query }) => {
-                    let record = LineageRecord {
-                        relation: name.clone(),
-                        kind: InputKind::Query,
-                        source: query.clone(),
-                        fingerprint: None,
-                        size: None,
-                        etag: None,
-                        modified: None,
-                    };
+                    let record = LineageRecord::query(&name, query);
                     let input =
                         Input { relation: name, digest: Ok(query.clone()), lineage: vec![record] };
                     return Ok((input, Some(Nested(query.clone()))));
