@@ -1,0 +1,21 @@
+//! What must survive: processes killed, services failing, disks filling up. Real processes, real
+//! servers; every case is one test, so that the closing line counts them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod limits;
+mod object_store;
+mod postgres;
+mod process;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let rooms: [fn() -> Vec<Trial>; 4] =
+        [process::trials, limits::trials, object_store::trials, postgres::trials];
+    let trials = rooms.into_iter().flat_map(|trials| trials()).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
