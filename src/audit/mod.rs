@@ -66,7 +66,8 @@ impl AuditStore {
     ///
     /// # Errors
     /// `Configuration` where the file is not a store or was written by an older or newer pipeline;
-    /// `Io` where a process died while writing and no run has repaired the file since.
+    /// `Io` where a process died while writing and this one may not write, and so not repair, the
+    /// file.
     pub async fn open_sqlite_to_read(path: &Path) -> Result<Self> {
         let opened = sqlite::Sqlite::open_to_read(path).await;
         let backend = opened.map_err(|e| e.with_context(CONTEXT, path.display().to_string()))?;

@@ -45,7 +45,7 @@ impl Sqlite {
         Ok(Self::new(path, connection))
     }
 
-    /// Opens a store without changing the file or its folder.
+    /// Opens a store without changing what it holds.
     pub(super) async fn open_to_read(path: &Path) -> Result<Reader<Self>> {
         let file = path.to_owned();
         let connection = blocking(move || connect_to_read(&file)).await?;
@@ -140,10 +140,13 @@ fn connect_to_read(path: &Path) -> Result<Option<Connection>> {
     if !exists.map_err(|e| Error::io("the audit store cannot be read").with_source(e))? {
         return Ok(None);
     }
-    // No second mutex: the connection is behind ours.
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // What a dead writer has left half-written must be undone before it can be read, so the file is
+    // opened to write; where it is write-protected, SQLite opens it to read. No second mutex: the
+    // connection is behind ours.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", true)?;
     Ok(migrations::readable(&history(&connection)?)?.then_some(connection))
 }
 
@@ -219,7 +222,7 @@ impl From<rusqlite::Error> for Error {
             // Left by the dead process: a reader may not play the journal back.
             Some(ReadOnly) if extended == Some(ffi::SQLITE_READONLY_ROLLBACK) => {
                 Self::io("the audit store must be repaired: a process died while writing to it")
-                    .with_hint("the next `pipeline exec` repairs it")
+                    .with_hint("the next command of somebody who may write the file repairs it")
             }
             Some(DatabaseBusy | DatabaseLocked) => {
                 Self::io("the audit store was busy for too long")

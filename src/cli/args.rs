@@ -2,10 +2,11 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Overrides, Secret, env, parse_size};
+use crate::config::{MemoryLimit, Overrides, Secret, env, parse_duration, parse_lease};
 use crate::pipeline::select::Selection;
 
 /// Finds anomalies in network events with SQL: ingestion, features, training and evaluation as a
@@ -92,6 +93,9 @@ pub struct ExecArgs {
     pub select: Vec<String>,
 
     #[command(flatten)]
+    lease: LeaseArgs,
+
+    #[command(flatten)]
     settings: SettingsArgs,
 }
 
@@ -137,9 +141,10 @@ struct SettingsArgs {
     #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
     sources: Vec<(String, String)>,
 
-    /// Memory for the engine, for example 2GiB; beyond it, operators spill to disk [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, env = env::MEMORY_LIMIT)]
-    memory_limit: Option<usize>,
+    /// Memory for the engine, for example 2GiB, or 60% of the container's or the machine's; beyond
+    /// it, operators spill to disk [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = MemoryLimit::parse, env = env::MEMORY_LIMIT)]
+    memory_limit: Option<MemoryLimit>,
 
     /// Folder for spill files [default: the system's]
     #[arg(long, value_name = "FOLDER", env = env::TEMP_DIR)]
@@ -154,6 +159,20 @@ struct SettingsArgs {
     batch_size: Option<NonZeroUsize>,
 }
 
+/// How a command that changes the warehouse shares it with others.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+struct LeaseArgs {
+    /// How long to wait for another run that holds the warehouse, for example 10m [default: 0]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, env = env::WAIT)]
+    wait: Option<Duration>,
+
+    /// How long the warehouse stays reserved for a run whose process died; renewed while it lives
+    /// [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_lease, env = env::LEASE)]
+    lease: Option<Duration>,
+}
+
 impl ExecArgs {
     /// The chosen statements.
     pub fn selection(&self) -> Selection {
@@ -166,7 +185,8 @@ impl ExecArgs {
 
     /// What stands above the configuration file.
     pub fn overrides(&self) -> Overrides {
-        self.settings.overrides()
+        let LeaseArgs { wait, lease } = self.lease;
+        Overrides { wait, lease, ..self.settings.overrides() }
     }
 }
 
@@ -189,6 +209,7 @@ impl SettingsArgs {
             batch_size: self.batch_size,
             params: self.params.clone(),
             sources: self.sources.clone(),
+            ..Overrides::default()
         }
     }
 }

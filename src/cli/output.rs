@@ -75,6 +75,13 @@ impl Narrator {
 }
 
 impl Observer for Narrator {
+    fn waiting(&self, refused: &Error, at_most: Duration) {
+        if self.style != Style::Silent {
+            let at_most = humantime::format_duration(at_most);
+            say(std::io::stderr(), format_args!("waiting up to {at_most}: {refused}"));
+        }
+    }
+
     fn run_started(&self, run: &RunId) {
         if self.style != Style::Silent {
             say(std::io::stderr(), format_args!("run {run}"));

@@ -18,6 +18,8 @@ pub(super) struct FileLayer {
     pub(super) temp_dir: Option<PathBuf>,
     pub(super) partitions: Option<NonZeroUsize>,
     pub(super) batch_size: Option<NonZeroUsize>,
+    pub(super) lease: Option<String>,
+    pub(super) wait: Option<String>,
     #[serde(default)]
     pub(super) params: BTreeMap<String, toml::Value>,
     #[serde(default)]

@@ -2,9 +2,11 @@
 //!
 //! This room never opens a store, a session or a script; of our own rooms it knows only `error`.
 
+mod duration;
 pub mod env;
 mod file;
 mod location;
+mod memory;
 mod param;
 mod secret;
 mod size;
@@ -14,17 +16,22 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
+pub use duration::{parse_duration, parse_lease};
 pub use location::{AuditLocation, Location};
+pub use memory::MemoryLimit;
 pub use param::{Literal, Param, ParamOrigin, Params};
 pub use secret::Secret;
-pub use size::parse_size;
 pub use source::{SourceFormat, SourceSettings, TextOptions};
 
 /// Name of the configuration file inside a folder of scripts.
 pub const FILE_NAME: &str = "pipeline.toml";
+
+/// The lease where nothing says otherwise: long enough for a database that restarts.
+const LEASE: Duration = Duration::from_secs(30);
 
 /// What the command line and the environment set; `None` leaves the file's value or the default.
 #[derive(Debug, Clone, Default)]
@@ -35,14 +42,18 @@ pub struct Overrides {
     pub warehouse: Option<String>,
     /// Audit store location.
     pub audit: Option<Secret>,
-    /// Memory limit in bytes.
-    pub memory_limit: Option<usize>,
+    /// Memory limit, in bytes or as a share of the container's.
+    pub memory_limit: Option<MemoryLimit>,
     /// Folder for spill files.
     pub temp_dir: Option<PathBuf>,
     /// Number of partitions (threads of work).
     pub partitions: Option<NonZeroUsize>,
     /// Rows per batch.
     pub batch_size: Option<NonZeroUsize>,
+    /// Duration of the lease.
+    pub lease: Option<Duration>,
+    /// How long to wait for another run.
+    pub wait: Option<Duration>,
     /// `name=value` parameters.
     pub params: Vec<(String, String)>,
     /// `name=path` sources, relative to the working directory.
@@ -70,6 +81,11 @@ pub struct Settings {
     pub partitions: usize,
     /// Rows per batch.
     pub batch_size: usize,
+    /// How long the warehouse stays reserved for a run that does not renew its lease: the longest
+    /// time that a run whose process died keeps others waiting. At least a second.
+    pub lease: Duration,
+    /// How long to wait for another run to end; not at all where zero.
+    pub wait: Duration,
     /// Parameters.
     pub params: Params,
     /// Sources by name.
@@ -135,12 +151,18 @@ impl Settings {
             (None, Some(text)) => AuditLocation::parse(text.expose(), &beside)?,
             (None, None) => AuditLocation::inside(&warehouse)?,
         };
-        let memory_limit = match (overrides.memory_limit, &layer.memory_limit) {
-            (Some(bytes), _) => Some(bytes),
-            (None, Some(text)) => Some(parse_size(text).map_err(|reason| {
-                Error::configuration(format!("`memory_limit` in {FILE_NAME}: {reason}"))
-            })?),
-            (None, None) => None,
+        let memory_limit = match overrides.memory_limit {
+            Some(limit) => Some(limit),
+            None => from_file("memory_limit", layer.memory_limit, MemoryLimit::parse)?,
+        };
+        let memory_limit = memory_limit.map(|limit| limit.bytes(Path::new("/"))).transpose()?;
+        let lease = match overrides.lease {
+            Some(lease) => Some(lease),
+            None => from_file("lease", layer.lease, parse_lease)?,
+        };
+        let wait = match overrides.wait {
+            Some(wait) => Some(wait),
+            None => from_file("wait", layer.wait, parse_duration)?,
         };
         let temp_dir = overrides
             .temp_dir
@@ -159,6 +181,8 @@ impl Settings {
             params: Params::new(layer.params, overrides.params.clone())?,
             partitions: overrides.partitions.or(layer.partitions).map_or(cores, NonZeroUsize::get),
             batch_size: overrides.batch_size.or(layer.batch_size).map_or(8192, NonZeroUsize::get),
+            lease: lease.unwrap_or(LEASE),
+            wait: wait.unwrap_or_default(),
             scripts,
             selected,
             file,
@@ -182,10 +206,21 @@ impl Settings {
             "temp_dir": self.temp_dir,
             "partitions": self.partitions,
             "batch_size": self.batch_size,
+            "lease": humantime::format_duration(self.lease).to_string(),
             "sources": self.sources,
         })
         .to_string()
     }
+}
+
+/// A value of the file, read as its flag is.
+fn from_file<T>(
+    key: &str,
+    text: Option<String>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>> {
+    let wrong = |reason| Error::configuration(format!("`{key}` in {FILE_NAME}: {reason}"));
+    text.map(|text| parse(&text).map_err(wrong)).transpose()
 }
 
 fn existing(path: &Path) -> Result<PathBuf> {

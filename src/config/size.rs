@@ -1,7 +1,7 @@
 //! Sizes in bytes with a unit.
 
 /// Reads `1500000`, `512MiB`, `1.5GiB` or `2GB` as bytes. The error says what is allowed.
-pub fn parse_size(text: &str) -> Result<usize, String> {
+pub(super) fn parse_size(text: &str) -> Result<usize, String> {
     let wrong = || {
         format!(
             "`{text}` is not a size; allowed is a number with an optional unit B, kB, MB, GB, KiB, MiB or GiB, for example `1.5GiB`"

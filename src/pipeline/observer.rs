@@ -6,6 +6,7 @@ use std::time::Duration;
 use datafusion::arrow::array::RecordBatch;
 
 use crate::audit::{RunId, StepState};
+use crate::error::Error;
 use crate::warehouse::Progress;
 
 /// A step that is about to run.
@@ -40,6 +41,8 @@ pub struct StepSummary {
 
 /// Watches a run. Every method has an empty default.
 pub trait Observer: Send + Sync {
+    /// Another holds the warehouse, as `refused` says; waits for it, at most so long. Told once.
+    fn waiting(&self, _refused: &Error, _at_most: Duration) {}
     /// A run begins.
     fn run_started(&self, _run: &RunId) {}
     /// A step begins; its progress can be read while it runs.

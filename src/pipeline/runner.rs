@@ -2,7 +2,8 @@
 
 use std::future::Future;
 use std::path::Path;
-use std::time::Duration;
+use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
 
 use tracing::Instrument;
 
@@ -16,10 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::session;
 use crate::warehouse::{Catalog, Landing, Store};
 
-/// How long a lease lasts without being renewed: the longest time that a run whose process died
-/// keeps others waiting.
-const LEASE: Duration = Duration::from_secs(30);
-const RENEWAL: Duration = Duration::from_secs(10);
+/// Pauses between two looks whether the warehouse is free: they double from the first to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How to run.
 #[derive(Debug, Clone, Default)]
@@ -93,7 +93,11 @@ pub async fn exec(
         perform(settings, options, &audit, &dry, observer).await?;
         return Ok(RunSummary { run: None, published: 0 });
     }
-    let audit = open_audit(settings).await?;
+    let mut cancel = pin!(cancel);
+    let audit = tokio::select! {
+        opened = open_audit(settings) => opened?,
+        signal = &mut cancel => return Err(cancelled(signal)),
+    };
     let record = origin::new_run(settings, options.command.clone());
     let run = record.id.clone();
     let params: Vec<_> = settings
@@ -105,7 +109,7 @@ pub async fn exec(
             origin: param.origin.to_string(),
         })
         .collect();
-    let lease = audit.acquire_lease(&warehouse_name(settings), &run, LEASE).await;
+    let lease = acquire(settings, &audit, &run, observer, cancel.as_mut()).await;
     // A run that was refused the warehouse is on record too.
     let begun = audit.begin_run(&record, &params).await;
     let outcome = match (&lease, begun) {
@@ -132,6 +136,51 @@ pub async fn exec(
     outcome.map_err(|error| error.with_context("run", run.as_str()))
 }
 
+fn cancelled(signal: &str) -> Error {
+    Error::new(ErrorKind::Cancelled, format!("cancelled by {signal}"))
+        .with_hint("nothing was published; the next run resumes after the last finished step")
+}
+
+/// Takes the lease of the warehouse, and waits for another's as long as the settings say.
+///
+/// # Errors
+/// `Conflict` where another still holds it then; `Cancelled` where a signal ends the waiting.
+pub(super) async fn acquire(
+    settings: &Settings,
+    audit: &AuditStore,
+    run: &RunId,
+    observer: &dyn Observer,
+    mut cancel: Pin<&mut impl Future<Output = &'static str>>,
+) -> Result<Lease> {
+    let warehouse = warehouse_name(settings);
+    let started = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let refused = match audit.acquire_lease(&warehouse, run, settings.lease).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => error,
+            taken => return taken,
+        };
+        if settings.wait.is_zero() {
+            return Err(refused);
+        }
+        let left = settings.wait.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            let waited = humantime::format_duration(settings.wait);
+            return Err(refused.with_context("waited", waited.to_string()));
+        }
+        if pause == FIRST_PAUSE {
+            observer.waiting(&refused, settings.wait);
+            tracing::info!(%run, reason = %refused, "waiting for the warehouse");
+        }
+        // Only here: a lease that was just taken must not be forgotten.
+        tokio::select! {
+            () = tokio::time::sleep(pause.min(left)) => {}
+            signal = &mut cancel => return Err(cancelled(signal)),
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
 /// The part of a run that holds the lease. A signal ends the steps, never a publish under way.
 async fn hold(
     settings: &Settings,
@@ -147,14 +196,11 @@ async fn hold(
     let changes = tokio::select! {
         done = perform(settings, options, audit, run, observer)
             .instrument(tracing::info_span!("run", id = run.as_str())) => done?,
-        lost = renew(audit, lease) => return Err(lost),
-        signal = cancel => {
-            return Err(Error::new(ErrorKind::Cancelled, format!("cancelled by {signal}"))
-                .with_hint("nothing was published; the next run resumes after the last finished step"));
-        }
+        lost = renew(audit, lease, settings.lease) => return Err(lost),
+        signal = cancel => return Err(cancelled(signal)),
     };
     // After an outage of the store the lease may have run out, and yet be nobody else's.
-    audit.renew_lease(lease, LEASE).await?;
+    audit.renew_lease(lease, settings.lease).await?;
     audit.publish(lease, &changes).await?;
     tracing::info!(%run, published = changes.len(), "run published");
     Ok(RunSummary { run: Some(run.clone()), published: changes.len() })
@@ -219,10 +265,10 @@ fn warehouse_name(settings: &Settings) -> String {
 
 /// Renews the lease until it is lost. A store that is away for a moment is no loss: the publish
 /// checks the lease again.
-async fn renew(audit: &AuditStore, lease: &Lease) -> Error {
+async fn renew(audit: &AuditStore, lease: &Lease, ttl: Duration) -> Error {
     loop {
-        tokio::time::sleep(RENEWAL).await;
-        match audit.renew_lease(lease, LEASE).await {
+        tokio::time::sleep(ttl / 3).await;
+        match audit.renew_lease(lease, ttl).await {
             Err(error) if error.kind() == ErrorKind::Conflict => return error,
             Err(error) => tracing::warn!(%error, "the lease could not be renewed, trying again"),
             Ok(()) => {}

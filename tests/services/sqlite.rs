@@ -162,7 +162,7 @@ async fn readers_and_a_writer_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn a_store_of_a_dead_writer_is_repaired_by_the_next() {
+async fn a_store_of_a_dead_writer_is_repaired_by_the_next_who_opens_it() {
     with_sqlite(async |fixture| {
         let folder = tempfile::tempdir().unwrap();
         let dead = folder.path().join("audit.db");
@@ -180,11 +180,6 @@ async fn a_store_of_a_dead_writer_is_repaired_by_the_next() {
             let journal = fixture.path().with_extension("db-journal");
             fs::copy(journal, dead.with_extension("db-journal")).unwrap();
         }
-        let error = AuditStore::open_sqlite_to_read(&dead).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Io);
-        assert!(error.message().contains("a process died while writing"), "{}", error.report());
-
-        AuditStore::open_sqlite(&dead).await.unwrap();
         let reader = AuditStore::open_sqlite_to_read(&dead).await.unwrap();
         assert_eq!(reader.read("runs").await.unwrap().rows.len(), 1);
     })
