@@ -1,8 +1,9 @@
-# The private servers of the tests, to be sourced by tests/run: free ports on the loopback address,
-# all files below $scratch, gone at the end. Announces them to the tests in PIPELINE_TEST_*.
+# The programs and the private servers of the tests, to be sourced by tests/run. Servers have free
+# ports on the loopback address and all files below $scratch; they are gone at the end. Tests find
+# both in the environment, PIPELINE_TEST_*.
 
-# Where programs that are built from source are kept between runs.
-server_programs="${PIPELINE_TEST_PROGRAMS:-${XDG_CACHE_HOME:-$HOME/.cache}/pipeline/bin}"
+# Where programs that are no packages are kept between runs.
+programs="${PIPELINE_TEST_PROGRAMS:-${XDG_CACHE_HOME:-$HOME/.cache}/pipeline/bin}"
 postgres_bin=
 server_pids=()
 
@@ -41,16 +42,38 @@ install_servers() {
     go_program versitygw github.com/versity/versitygw/cmd/versitygw@v1.8.0
 }
 
+# kubectl renders the overlays of k8s/, a Python package knows the schemas of Kubernetes. Debian has
+# no kubectl that is new enough; kustomize does the same and comes with Go.
+install_kubernetes_tools() {
+    local python="$programs/python"
+    if kubectl kustomize --help &>/dev/null; then
+        export PIPELINE_TEST_KUSTOMIZE="kubectl kustomize"
+    else
+        go_program kustomize sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+        export PIPELINE_TEST_KUSTOMIZE="$programs/kustomize build"
+    fi
+    if ! "$python/bin/python" -c "import kubernetes_validate" &>/dev/null; then
+        echo "installing kubernetes-validate"
+        rm -rf "$python"
+        python3 -m venv "$python" 2>/dev/null || {
+            install_packages python3-venv
+            python3 -m venv "$python"
+        }
+        "$python/bin/pip" install --quiet --disable-pip-version-check kubernetes-validate==1.37.0
+    fi
+    export PIPELINE_TEST_KUBERNETES_PYTHON="$python/bin/python"
+}
+
 # go_program NAME PACKAGE: builds it once.
 go_program() {
-    [[ -x $server_programs/$1 ]] && return
+    [[ -x $programs/$1 ]] && return
     command -v go >/dev/null || {
         echo "go is missing: install Go 1.25 or newer to build $1" >&2
         return 1
     }
     echo "building $1"
-    mkdir -p "$server_programs"
-    (cd "$scratch" && GOBIN="$server_programs" go install "$2")
+    mkdir -p "$programs"
+    (cd "$scratch" && GOBIN="$programs" go install "$2")
 }
 
 # PostgreSQL refuses to run as root.
@@ -73,9 +96,9 @@ start_servers() {
     start_postgres
     start_pgbouncer
     PIPELINE_TEST_S3=
-    start_s3 minio "$server_programs/minio" server --quiet --address 127.0.0.1:PORT \
+    start_s3 minio "$programs/minio" server --quiet --address 127.0.0.1:PORT \
         --console-address 127.0.0.1:0 "$scratch/minio"
-    start_s3 versitygw "$server_programs/versitygw" --quiet --port 127.0.0.1:PORT \
+    start_s3 versitygw "$programs/versitygw" --quiet --port 127.0.0.1:PORT \
         posix --sidecar "$scratch/metadata" "$scratch/versitygw"
     export PIPELINE_TEST_S3
 }
