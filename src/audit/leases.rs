@@ -13,7 +13,7 @@ use super::backend::{Outcome, Write};
 use super::relations::{LEASES, PUBLICATIONS, RUNS};
 use super::values::{FromRow, Row, values};
 use super::{AuditStore, Change, Lease, RunId};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Takes the lease where it is free, at its end, or held by the same run (a retry).
 const ACQUIRE: &str = "
@@ -111,7 +111,14 @@ impl AuditStore {
                 None => Write::new(DROP, values![relation]),
             });
         }
-        match self.write(batch).await? {
+        let written = match self.write(batch).await {
+            // An answer that was lost on its way does not undo what it tells.
+            Err(error) if error.kind() == ErrorKind::Io && self.has_succeeded(run).await => {
+                return Ok(());
+            }
+            written => written?,
+        };
+        match written {
             Outcome::Committed => Ok(()),
             Outcome::Refused(0) => Err(self.lost(run)),
             Outcome::Refused(_) => {
@@ -122,6 +129,12 @@ impl AuditStore {
 
     pub(super) async fn now(&self) -> Result<DateTime<Utc>> {
         self.backend.now().await.map_err(|e| self.in_context(e))
+    }
+
+    /// Whether the record says so; false where it cannot be asked.
+    async fn has_succeeded(&self, run: &RunId) -> bool {
+        let clause = "WHERE id = ?1 AND state = 'succeeded'";
+        self.rows(&RUNS, clause, values![run]).await.is_ok_and(|rows| !rows.is_empty())
     }
 
     async fn lease(&self) -> Result<Option<LeaseRow>> {

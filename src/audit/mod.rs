@@ -56,7 +56,8 @@ impl AuditStore {
     /// `Configuration` where the file is not a store or was written by a newer pipeline.
     pub async fn open_sqlite(path: &Path) -> Result<Self> {
         let opened = sqlite::Sqlite::open(path).await;
-        let backend = opened.map_err(|e| e.with_context(CONTEXT, path.display().to_string()))?;
+        let (backend, _) =
+            opened.map_err(|e| e.with_context(CONTEXT, path.display().to_string()))?;
         Ok(Self { backend: Arc::new(backend) })
     }
 
@@ -77,14 +78,18 @@ impl AuditStore {
     /// Connects to the PostgreSQL store at `url` (`postgresql://USER:PASSWORD@HOST:PORT/DATABASE`
     /// or libpq's `key=value` form), and brings its schema up to date.
     ///
-    /// The tables live in the first schema of the connection's `search_path`, which
-    /// `?options=-csearch_path%3Dname` sets.
+    /// Beside what libpq knows, the URL may set: `schema`, that of the tables (default: the first
+    /// of the `search_path`; made where it is missing and the user may); `statement_timeout`
+    /// (default 60 s), `reconnect_deadline` (30 s), how long to try to get over an outage; `sslmode`
+    /// (`disable`, `prefer`, `require`, `verify-ca` or `verify-full`), `sslrootcert`, `sslcert` and
+    /// `sslkey`, as in libpq. It works behind a pooler in transaction mode.
     ///
     /// # Errors
-    /// `Configuration` where the URL is malformed, asks for TLS, is refused by the server or names
-    /// a store written by a newer pipeline. No error contains the password.
+    /// `Configuration` where the URL is malformed, the server refuses the user or its certificate
+    /// is not the one asked for, the store was written by a newer pipeline, or it is older and the
+    /// user may not change it. No error contains the password.
     pub async fn open_postgres(url: &str) -> Result<Self> {
-        let backend = postgres::Postgres::open(url).await?;
+        let (backend, _) = postgres::Postgres::open(url).await?;
         Ok(Self { backend: Arc::new(backend) })
     }
 
@@ -97,6 +102,28 @@ impl AuditStore {
     pub async fn open_postgres_to_read(url: &str) -> Result<Self> {
         let backend = postgres::Postgres::open_to_read(url).await?;
         Ok(Self { backend: Arc::new(backend) })
+    }
+
+    /// Brings the schema of the SQLite store at `path` up to date, creating it where it does not
+    /// exist. Gives the names of the migrations that this took.
+    ///
+    /// # Errors
+    /// As [`open_sqlite`](Self::open_sqlite).
+    pub async fn migrate_sqlite(path: &Path) -> Result<Vec<&'static str>> {
+        let migrated = sqlite::Sqlite::open(path).await;
+        let (_, applied) =
+            migrated.map_err(|e| e.with_context(CONTEXT, path.display().to_string()))?;
+        Ok(applied)
+    }
+
+    /// Brings the schema of the PostgreSQL store at `url` up to date: its user must own it. Gives
+    /// the names of the migrations that this took.
+    ///
+    /// # Errors
+    /// As [`open_postgres`](Self::open_postgres).
+    pub async fn migrate_postgres(url: &str) -> Result<Vec<&'static str>> {
+        let (_, applied) = postgres::Postgres::open(url).await?;
+        Ok(applied)
     }
 
     /// Where the store is, without secrets: a path, or `postgresql://host:port/database`.

@@ -34,15 +34,16 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) async fn open(path: &Path) -> Result<Self> {
+    /// Opens a store and brings its schema up to date; gives the names of the migrations it took.
+    pub(super) async fn open(path: &Path) -> Result<(Self, Vec<&'static str>)> {
         let file = path.to_owned();
-        let connection = blocking(move || {
+        let (connection, applied) = blocking(move || {
             let mut connection = connect(&file)?;
-            migrate(&mut connection)?;
-            Ok(connection)
+            let applied = migrate(&mut connection)?;
+            Ok((connection, applied))
         })
         .await?;
-        Ok(Self::new(path, connection))
+        Ok((Self::new(path, connection), applied))
     }
 
     /// Opens a store without changing what it holds.
@@ -162,10 +163,11 @@ fn history(connection: &Connection) -> Result<Vec<Applied>> {
 }
 
 /// Brings the schema up to date: all pending migrations or none.
-fn migrate(connection: &mut Connection) -> Result<()> {
+fn migrate(connection: &mut Connection) -> Result<Vec<&'static str>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(migrations::CREATE_HISTORY)?;
-    for migration in migrations::pending(&history(&transaction)?)? {
+    let pending = migrations::pending(&history(&transaction)?)?;
+    for migration in pending {
         match transaction.execute_batch(&migration.sqlite()) {
             // Without the statement, which is pages long.
             Err(rusqlite::Error::SqlInputError { msg, .. }) => {
@@ -180,7 +182,7 @@ fn migrate(connection: &mut Connection) -> Result<()> {
         )?;
     }
     transaction.commit()?;
-    Ok(())
+    Ok(pending.iter().map(|migration| migration.name).collect())
 }
 
 impl ToSql for Value {

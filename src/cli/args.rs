@@ -38,6 +38,8 @@ pub enum Command {
     Exec(ExecArgs),
     /// Run one query over the published layers and the audit store
     Sql(SqlArgs),
+    /// Look after the audit store
+    Audit(AuditArgs),
 }
 
 /// Form of the log.
@@ -117,10 +119,36 @@ pub struct SqlArgs {
     settings: SettingsArgs,
 }
 
-/// Settings that stand above the configuration file.
+/// `pipeline audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// The subcommands of `pipeline audit`.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Bring the tables of the store up to date, as their owner
+    Migrate(MigrateArgs),
+}
+
+/// `pipeline audit migrate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  pipeline audit migrate --audit 'postgres://owner@db/audit?schema=pipeline'
+
+`pipeline exec` does the same where its user may; this is for stores whose tables belong to another.")]
+pub struct MigrateArgs {
+    #[command(flatten)]
+    places: PlaceArgs,
+}
+
+/// Where to find the configuration and what it is about.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
-struct SettingsArgs {
+struct PlaceArgs {
     /// Configuration file [default: pipeline.toml in the folder of scripts]
     #[arg(long, value_name = "FILE", env = env::CONFIG)]
     config: Option<PathBuf>,
@@ -132,6 +160,14 @@ struct SettingsArgs {
     /// Audit store: postgres://USER@HOST/DATABASE or a SQLite file [default: audit.db in the warehouse]
     #[arg(long, value_name = "URL", env = env::AUDIT, hide_env_values = true)]
     audit: Option<Secret>,
+}
+
+/// Settings that stand above the configuration file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+struct SettingsArgs {
+    #[command(flatten)]
+    places: PlaceArgs,
 
     /// Value of `$NAME` in the scripts (repeatable)
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
@@ -197,19 +233,34 @@ impl SqlArgs {
     }
 }
 
-impl SettingsArgs {
+impl MigrateArgs {
+    /// What stands above the configuration file.
+    pub fn overrides(&self) -> Overrides {
+        self.places.overrides()
+    }
+}
+
+impl PlaceArgs {
     fn overrides(&self) -> Overrides {
         Overrides {
             config: self.config.clone(),
             warehouse: self.warehouse.clone(),
             audit: self.audit.clone(),
+            ..Overrides::default()
+        }
+    }
+}
+
+impl SettingsArgs {
+    fn overrides(&self) -> Overrides {
+        Overrides {
             memory_limit: self.memory_limit,
             temp_dir: self.temp_dir.clone(),
             partitions: self.partitions,
             batch_size: self.batch_size,
             params: self.params.clone(),
             sources: self.sources.clone(),
-            ..Overrides::default()
+            ..self.places.overrides()
         }
     }
 }

@@ -2,6 +2,7 @@
 //! place that prints.
 
 pub mod args;
+mod audit;
 mod exec;
 pub mod output;
 mod sql;
@@ -39,6 +40,7 @@ fn drive(cli: Cli) -> Result<()> {
         match cli.command {
             Command::Exec(args) => exec::run(args, cli.log_format).await,
             Command::Sql(args) => sql::run(args).await,
+            Command::Audit(args) => audit::run(args).await,
         }
     });
     // Blocking work that nobody waits for any more must not delay the end.

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 
 use super::args::{LogFormat, OutputFormat};
 use crate::audit::{RunId, StepState};
-use crate::config::Settings;
+use crate::config::{AuditLocation, Settings};
 use crate::error::{Error, Result};
 use crate::pipeline::runner::RunSummary;
 use crate::pipeline::{Observer, StepOutlook, StepSummary};
@@ -147,6 +147,15 @@ impl Observer for Narrator {
 
 fn in_parentheses(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(" ({reason})") }
+}
+
+/// Prints which migrations the audit store has taken.
+pub(super) fn migrated(applied: &[&str], audit: &AuditLocation) {
+    let done = match applied {
+        [] => "is up to date".to_owned(),
+        names => format!("took {}", names.join(", ")),
+    };
+    say(std::io::stdout(), format_args!("{audit} {done}"));
 }
 
 /// Prints the closing table of a run, also of one that failed, and what it has published.

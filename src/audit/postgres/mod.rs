@@ -1,96 +1,64 @@
-//! The PostgreSQL backend: one connection, opened again once where it was lost.
+//! The PostgreSQL backend: each batch and each query is one transaction, done again after an
+//! outage.
 
 mod address;
 mod failure;
-
-use std::time::Duration;
+mod link;
+mod parameters;
+mod schema;
+mod tls;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use tokio::sync::{Mutex, MutexGuard};
-use tokio_postgres::error::SqlState;
+use futures::future::{join, join3};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, GenericClient, NoTls, Row};
+use tokio_postgres::{Client, Row};
 
 use super::backend::{Backend, Outcome, Write};
-use super::migrations::{self, Applied};
 use super::reader::Reader;
 use super::relations::Column;
 use super::{CONTEXT, ColumnType, Value};
-use crate::error::{Error, ErrorKind, Result};
-use failure::{Failure, is_lost, unreachable};
-
-/// How long to wait before a lost connection is opened again: doubled with each failure.
-const BACKOFF: Duration = Duration::from_secs(1);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
-
-/// Lets one process at a time migrate; released at the end of the transaction, whatever happens.
-const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('pipeline audit store'))";
-
-/// A client whose machine died must not keep its locks: the server cannot see that for hours.
-const TRANSACTION_LIMITS: &str = "
-    SET LOCAL lock_timeout = '30s';
-    SET LOCAL idle_in_transaction_session_timeout = '30s'";
+use crate::error::{Error, Result};
+use address::Address;
+use failure::Failure;
+use link::{Link, Session, Work};
+use schema::{Migrate, Probe};
 
 pub(super) struct Postgres {
-    config: Config,
-    location: String,
-    client: Mutex<Client>,
+    link: Link,
 }
 
 impl Postgres {
-    pub(super) async fn open(url: &str) -> Result<Self> {
-        let (config, location) = address::parse(url)?;
+    /// Opens a store and brings its schema up to date; gives the names of the migrations it took.
+    pub(super) async fn open(url: &str) -> Result<(Self, Vec<&'static str>)> {
+        let address = Address::parse(url)?;
+        let location = address.location.clone();
         let opened = async {
-            let mut client = connect(&config).await?;
-            migrate(&mut client).await?;
-            Ok(client)
+            let link = Link::open(address).await?;
+            let applied = link.run(&Migrate).await?;
+            Ok((Self { link }, applied))
         };
-        let client = opened.await.map_err(|e: Error| e.with_context(CONTEXT, &location))?;
-        Ok(Self { config, location, client: Mutex::new(client) })
+        opened.await.map_err(|e: Error| e.with_context(CONTEXT, location))
     }
 
     /// Opens a store with the right to `SELECT` alone.
     pub(super) async fn open_to_read(url: &str) -> Result<Reader<Self>> {
-        let (config, location) = address::parse(url)?;
+        let address = Address::parse(url)?;
+        let location = address.location.clone();
         let opened = async {
-            let client = connect(&config).await?;
-            let readable = migrations::readable(&history(&client).await?)?;
-            Ok(readable.then_some(client))
+            let link = Link::open(address).await?;
+            let readable = link.run(&Probe).await?;
+            Ok(readable.then_some(Self { link }))
         };
-        let client = opened.await.map_err(|e: Error| e.with_context(CONTEXT, &location))?;
-        let backend = client.map(|client| Self {
-            config,
-            location: location.clone(),
-            client: Mutex::new(client),
-        });
+        let backend = opened.await.map_err(|e: Error| e.with_context(CONTEXT, &location))?;
         Ok(Reader { location, backend })
-    }
-
-    async fn reconnect(&self, client: &mut MutexGuard<'_, Client>) -> Result<()> {
-        tracing::warn!(store = self.location, "lost the connection to the audit store");
-        // A server that restarts is away for some seconds; a lease lasts longer than all tries.
-        let mut wait = BACKOFF;
-        loop {
-            tokio::time::sleep(wait).await;
-            match connect(&self.config).await {
-                Ok(new) => {
-                    **client = new;
-                    return Ok(());
-                }
-                Err(error) if error.kind() != ErrorKind::Io || wait >= LONGEST_BACKOFF => {
-                    return Err(error);
-                }
-                Err(_) => wait *= 2,
-            }
-        }
     }
 }
 
 #[async_trait]
 impl Backend for Postgres {
     fn location(&self) -> &str {
-        &self.location
+        &self.link.address.location
     }
 
     async fn now(&self) -> Result<DateTime<Utc>> {
@@ -103,15 +71,7 @@ impl Backend for Postgres {
     }
 
     async fn write(&self, batch: Vec<Write>) -> Result<Outcome> {
-        let mut client = self.client.lock().await;
-        match transact(&mut client, &batch).await {
-            // Without a COMMIT the server has undone the batch: it is safe to send it again.
-            Err(Failure::BeforeCommit(e)) if is_lost(&e) => {
-                self.reconnect(&mut client).await?;
-                Ok(transact(&mut client, &batch).await?)
-            }
-            done => Ok(done?),
-        }
+        self.link.run(&Batch(batch)).await
     }
 
     async fn read(
@@ -120,16 +80,7 @@ impl Backend for Postgres {
         params: Vec<Value>,
         columns: &'static [Column],
     ) -> Result<Vec<Vec<Value>>> {
-        let sql = numbered(&sql);
-        let params: Vec<_> = params.iter().map(typed).collect();
-        let mut client = self.client.lock().await;
-        let rows = match client.query_typed(&sql, &params).await {
-            Err(e) if is_lost(&e) => {
-                self.reconnect(&mut client).await?;
-                client.query_typed(&sql, &params).await?
-            }
-            done => done?,
-        };
+        let rows = self.link.run(&Query { sql: numbered(&sql), params }).await?;
         let value_of = |row: &Row| {
             let columns = columns.iter().enumerate();
             columns.map(|(index, (_, kind))| value(row, index, *kind)).collect()
@@ -138,69 +89,78 @@ impl Backend for Postgres {
     }
 }
 
-async fn connect(config: &Config) -> Result<Client> {
-    let (client, connection) = config.connect(NoTls).await.map_err(unreachable)?;
-    // Ends with the client. Its error reaches whoever waits for an answer.
-    tokio::spawn(connection);
-    Ok(client)
-}
+/// A batch of changes. What it adds has ids that only this run gives, which were all new when its
+/// commit was sent; so where one is taken at the next try, it was us. Locks make that try wait for
+/// the end of a transaction that the server has not given up yet.
+struct Batch(Vec<Write>);
 
-/// Brings the schema up to date: all pending migrations or none.
-async fn migrate(client: &mut Client) -> Result<()> {
-    let transaction = client.transaction().await?;
-    transaction.batch_execute(TRANSACTION_LIMITS).await?;
-    transaction.batch_execute(MIGRATION_LOCK).await?;
-    let applied = history(&transaction).await?;
-    if applied.is_empty() {
-        transaction.batch_execute(migrations::CREATE_HISTORY).await?;
-    }
-    for migration in migrations::pending(&applied)? {
-        let changed = transaction.batch_execute(migration.postgres()).await;
-        changed.map_err(|e| match e.code() {
-            Some(&SqlState::DUPLICATE_TABLE) => {
-                migrations::foreign_tables(migration).with_source(e)
+#[async_trait]
+impl Work for Batch {
+    type Done = Outcome;
+
+    async fn attempt(&self, client: &mut Client, session: Session<'_>) -> Result<Outcome, Failure> {
+        let transaction = session.answered(client.transaction()).await?;
+        let work = async {
+            for (index, write) in self.0.iter().enumerate() {
+                let params: Vec<_> = write.params.iter().map(typed).collect();
+                let sql = numbered(&write.sql);
+                let changed = session.answered(transaction.execute_typed(&sql, &params)).await?;
+                if write.guard && changed == 0 {
+                    return Ok(Outcome::Refused(index));
+                }
             }
-            _ => e.into(),
-        })?;
-        let (number, name, checksum) = (migration.number, migration.name, migration.checksum());
-        let sql = numbered(migrations::APPEND_HISTORY);
-        transaction.execute(&sql, &[&number, &name, &checksum, &Utc::now()]).await?;
-    }
-    Ok(transaction.commit().await?)
-}
-
-/// What the store has gone through; nothing where it is new.
-async fn history(client: &impl GenericClient) -> Result<Vec<Applied>> {
-    const STATE: &str =
-        "SELECT current_schema() IS NOT NULL, to_regclass('migrations') IS NOT NULL";
-    let state = client.query_typed_one(STATE, &[]).await?;
-    // Else a store whose schema is hidden from this user would look new.
-    if !state.try_get::<_, bool>(0)? {
-        return Err(Error::configuration("PostgreSQL has no schema for the tables, or hides it")
-            .with_hint("create the schema that `search_path` names, or grant the user its usage"));
-    }
-    if !state.try_get::<_, bool>(1)? {
-        return Ok(vec![]);
-    }
-    let rows = client.query_typed(migrations::READ_HISTORY, &[]).await?;
-    let applied =
-        rows.iter().map(|row| Ok(Applied { number: row.try_get(0)?, checksum: row.try_get(1)? }));
-    Ok(applied.collect::<Result<_, tokio_postgres::Error>>()?)
-}
-
-async fn transact(client: &mut Client, batch: &[Write]) -> Result<Outcome, Failure> {
-    let transaction = client.transaction().await?;
-    transaction.batch_execute(TRANSACTION_LIMITS).await?;
-    for (index, write) in batch.iter().enumerate() {
-        let params: Vec<_> = write.params.iter().map(typed).collect();
-        let changed = transaction.execute_typed(&numbered(&write.sql), &params).await?;
-        if write.guard && changed == 0 {
-            transaction.rollback().await?;
-            return Ok(Outcome::Refused(index));
+            Ok::<_, Failure>(Outcome::Committed)
+        };
+        // Sent together. Where the settings are refused, so is everything after them.
+        let settings = transaction.batch_execute(&session.address.settings);
+        let (settings, outcome) = join(session.answered(settings), work).await;
+        settings?;
+        match outcome {
+            Ok(Outcome::Committed) => {
+                let committed = session.answered(transaction.commit()).await;
+                committed.map_err(Failure::at_commit)?;
+                Ok(Outcome::Committed)
+            }
+            Err(failure) if session.in_doubt && failure.is_duplicate() => Ok(Outcome::Committed),
+            Ok(Outcome::Refused(_)) if session.in_doubt => Err(Failure::Unclear),
+            Ok(refused) => {
+                session.answered(transaction.rollback()).await?;
+                Ok(refused)
+            }
+            Err(failure) => Err(failure),
         }
     }
-    transaction.commit().await.map_err(Failure::AtCommit)?;
-    Ok(Outcome::Committed)
+}
+
+/// A query, with placeholders of PostgreSQL.
+struct Query {
+    sql: String,
+    params: Vec<Value>,
+}
+
+#[async_trait]
+impl Work for Query {
+    type Done = Vec<Row>;
+
+    /// Sends everything together: it takes one round trip.
+    async fn attempt(
+        &self,
+        client: &mut Client,
+        session: Session<'_>,
+    ) -> Result<Vec<Row>, Failure> {
+        let params: Vec<_> = self.params.iter().map(typed).collect();
+        let begin = format!("BEGIN READ ONLY; {}", session.address.settings);
+        let answers = join3(
+            client.batch_execute(&begin),
+            client.query_typed(&self.sql, &params),
+            client.batch_execute("COMMIT"),
+        );
+        let rows = async {
+            let (begun, rows, ended) = answers.await;
+            begun.and(rows).and_then(|rows| ended.map(|()| rows))
+        };
+        session.answered(rows).await
+    }
 }
 
 /// PostgreSQL's placeholders: `?1` becomes `$1`. Our statements have no other question mark.
