@@ -9,13 +9,21 @@ use chrono::Utc;
 use pipeline::audit::AuditStore;
 use pipeline::error::Result;
 use tempfile::TempDir;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+use crate::server::announced;
 
 /// An empty place for an audit store, gone after the test.
 #[derive(Debug, Clone)]
 pub(crate) enum Fixture {
-    Sqlite { folder: Arc<TempDir> },
-    Postgres { schema: String },
+    Sqlite {
+        folder: Arc<TempDir>,
+    },
+    /// With `pooled`, behind a pooler that gives each transaction another connection.
+    Postgres {
+        schema: String,
+        pooled: bool,
+    },
 }
 
 /// Runs a test on SQLite.
@@ -31,11 +39,26 @@ pub(crate) async fn with_postgres<F>(test: impl FnOnce(Fixture) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    in_schema(false, test).await;
+}
+
+/// Runs a test on PostgreSQL behind a pooler in transaction mode, in a schema of its own.
+pub(crate) async fn with_pooler<F>(test: impl FnOnce(Fixture) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    in_schema(true, test).await;
+}
+
+async fn in_schema<F>(pooled: bool, test: impl FnOnce(Fixture) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     // Leftovers of a killed run on the same server have another time.
     static TESTS: AtomicU32 = AtomicU32::new(0);
     let number = TESTS.fetch_add(1, Ordering::Relaxed);
     let schema = format!("test_{}_{number}", Utc::now().timestamp_micros());
-    let fixture = Fixture::Postgres { schema: schema.clone() };
+    let fixture = Fixture::Postgres { schema: schema.clone(), pooled };
     fixture.query(&format!("CREATE SCHEMA {schema}")).await;
     let done = tokio::spawn(test(fixture.clone())).await;
     fixture.query(&format!("DROP SCHEMA {schema} CASCADE")).await;
@@ -81,10 +104,7 @@ impl Fixture {
                 statement.query_map([], row).unwrap().map(Result::unwrap).collect()
             }
             Self::Postgres { .. } => {
-                let (client, connection) =
-                    tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
-                tokio::spawn(connection);
-                let messages = client.simple_query(sql).await.unwrap();
+                let messages = self.connect().await.simple_query(sql).await.unwrap();
                 let row = |message: SimpleQueryMessage| match message {
                     SimpleQueryMessage::Row(row) => {
                         let text = |i| row.get(i).unwrap_or_default().to_owned();
@@ -95,6 +115,14 @@ impl Fixture {
                 messages.into_iter().filter_map(row).collect()
             }
         }
+    }
+
+    /// A connection to PostgreSQL behind the store's back.
+    pub(crate) async fn connect(&self) -> Client {
+        let url = self.direct_url();
+        let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
     }
 
     /// The file of a SQLite store, in a folder that does not exist yet.
@@ -108,8 +136,18 @@ impl Fixture {
     /// The URL of a PostgreSQL store; its connections carry the schema as their name.
     pub(crate) fn url(&self) -> String {
         match self {
+            Self::Postgres { schema, pooled: true } => {
+                let pooler = announced("PIPELINE_TEST_PGBOUNCER");
+                format!("{pooler}?schema={schema}&application_name={schema}")
+            }
+            _ => self.direct_url(),
+        }
+    }
+
+    fn direct_url(&self) -> String {
+        match self {
             Self::Sqlite { .. } => panic!("a SQLite store has no URL"),
-            Self::Postgres { schema } => {
+            Self::Postgres { schema, .. } => {
                 let server = server_url();
                 format!("{server}?options=-csearch_path%3D{schema}&application_name={schema}")
             }
@@ -118,11 +156,6 @@ impl Fixture {
 }
 
 /// The URL of the test server, without options.
-#[expect(clippy::disallowed_methods, reason = "no setting of the program: an address for tests")]
 pub(crate) fn server_url() -> String {
-    std::env::var("PIPELINE_TEST_POSTGRES").unwrap_or_else(|_| {
-        panic!(
-            "PIPELINE_TEST_POSTGRES is not set: run tests/run, which starts a private PostgreSQL"
-        )
-    })
+    announced("PIPELINE_TEST_POSTGRES")
 }

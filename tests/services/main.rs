@@ -8,9 +8,13 @@ mod migrations;
 mod postgres;
 mod publish;
 mod readers;
+mod roles;
 mod runs;
 mod samples;
+#[path = "../common/postgres.rs"]
+mod server;
 mod sqlite;
+mod tls;
 mod views;
 
 /// Turns `async fn name(store: Fixture)` into one test for each backend.
@@ -26,6 +30,12 @@ macro_rules! conformance {
             $(#[tokio::test]
             async fn $name() {
                 crate::fixture::with_postgres(super::$name).await;
+            })+
+        }
+        mod on_pooler {
+            $(#[tokio::test]
+            async fn $name() {
+                crate::fixture::with_pooler(super::$name).await;
             })+
         }
     };
