@@ -174,11 +174,16 @@ impl Error {
 
 /// An error and its causes, outermost first.
 pub fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
+    // An I/O error made from another one gives that one's cause as its own.
+    let cause = |error: &'a (dyn StdError + 'static)| match error.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().map(|inner| inner as _).or_else(|| error.source()),
+        None => error.source(),
+    };
     let mut chain = vec![error];
-    let mut cause = error.source();
-    while let Some(error) = cause {
+    let mut next = cause(error);
+    while let Some(error) = next {
         chain.push(error);
-        cause = error.source();
+        next = cause(error);
     }
     chain
 }

@@ -1,4 +1,4 @@
-//! The only builder of DataFusion sessions: limits, spill folder, catalog and functions.
+//! The only builder of DataFusion sessions: limits, spill folder, stores, catalog and functions.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
 
 /// A session over a catalog, with the limits of the settings and every function of `udfs`.
 pub fn build(settings: &Settings, catalog: &Catalog) -> Result<SessionContext> {
-    let mut runtime = RuntimeEnvBuilder::new();
+    let stores = Arc::new(catalog.store().stores().clone());
+    let mut runtime = RuntimeEnvBuilder::new().with_object_store_registry(stores);
     if let Some(limit) = settings.memory_limit {
         // Operators that can spill share what the others leave.
         let pool = TrackConsumersPool::new(FairSpillPool::new(limit), NAMED_CONSUMERS);

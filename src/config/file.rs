@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::s3::FileS3;
 use super::secret::Secret;
 use crate::error::{Error, Result};
 
@@ -21,9 +22,32 @@ pub(super) struct FileLayer {
     pub(super) lease: Option<String>,
     pub(super) wait: Option<String>,
     #[serde(default)]
+    pub(super) layers: FileLayers,
+    #[serde(default)]
+    pub(super) s3: FileS3,
+    #[serde(default)]
     pub(super) params: BTreeMap<String, toml::Value>,
     #[serde(default)]
     pub(super) sources: BTreeMap<String, FileSource>,
+}
+
+/// The `[layers]` table: layers that are not in the warehouse's own location.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileLayers {
+    raw: Option<String>,
+    silver: Option<String>,
+    models: Option<String>,
+    eval: Option<String>,
+}
+
+impl FileLayers {
+    /// Layer and location of each that is set.
+    pub(super) fn into_pairs(self) -> impl Iterator<Item = (&'static str, String)> {
+        let Self { raw, silver, models, eval } = self;
+        let all = [("raw", raw), ("silver", silver), ("models", models), ("eval", eval)];
+        all.into_iter().filter_map(|(layer, location)| Some((layer, location?)))
+    }
 }
 
 /// One `[sources.NAME]` table.

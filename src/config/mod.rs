@@ -8,6 +8,7 @@ mod file;
 mod location;
 mod memory;
 mod param;
+mod s3;
 mod secret;
 mod size;
 mod source;
@@ -18,14 +19,17 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use file::FileLayers;
+
 use crate::error::{Error, Result};
 
 pub use duration::{parse_duration, parse_lease};
 pub use location::{AuditLocation, Location};
 pub use memory::MemoryLimit;
 pub use param::{Literal, Param, ParamOrigin, Params};
+pub use s3::{Credentials, S3Settings};
 pub use secret::Secret;
-pub use source::{SourceFormat, SourceSettings, TextOptions};
+pub use source::{SourceFormat, SourceSettings, TextOptions, format_unclear};
 
 /// Name of the configuration file inside a folder of scripts.
 pub const FILE_NAME: &str = "pipeline.toml";
@@ -71,6 +75,10 @@ pub struct Settings {
     pub file: Option<PathBuf>,
     /// Root of all layers.
     pub warehouse: Location,
+    /// Layers that are elsewhere, by name: a location stands for the layer's folder.
+    pub layers: BTreeMap<String, Location>,
+    /// How buckets are reached.
+    pub s3: S3Settings,
     /// The audit store.
     pub audit: AuditLocation,
     /// Memory limit of the engine in bytes; unlimited where `None`.
@@ -146,6 +154,17 @@ impl Settings {
             (None, Some(text)) => Location::parse(text, &beside)?,
             (None, None) => Location::parse("warehouse", &here)?,
         };
+        let layers = layers(layer.layers, &beside, &warehouse)?;
+        if let (Some(_), Some(text)) = (&overrides.warehouse, &layer.warehouse)
+            && let Some((name, _)) = layers.first_key_value()
+            && Location::parse(text, &beside)? != warehouse
+        {
+            return Err(Error::configuration(format!(
+                "[layers] of the configuration belongs to the warehouse {text}, not to {warehouse}"
+            ))
+            .with_context("would be written to", layers[name].to_string())
+            .with_hint("name another configuration with --config, or leave --warehouse and PIPELINE_WAREHOUSE out"));
+        }
         let audit = match (&overrides.audit, &layer.audit) {
             (Some(text), _) => AuditLocation::parse(text.expose(), &here)?,
             (None, Some(text)) => AuditLocation::parse(text.expose(), &beside)?,
@@ -186,7 +205,9 @@ impl Settings {
             scripts,
             selected,
             file,
+            s3: S3Settings::resolve(layer.s3, &beside, &env::read)?,
             warehouse,
+            layers,
             audit,
             memory_limit,
             temp_dir,
@@ -200,7 +221,9 @@ impl Settings {
             "scripts": self.scripts,
             "selected": self.selected,
             "config": self.file,
-            "warehouse": self.warehouse.to_string(),
+            "warehouse": self.warehouse,
+            "layers": self.layers,
+            "s3": self.s3.shown(),
             "audit": self.audit.to_string(),
             "memory_limit": self.memory_limit,
             "temp_dir": self.temp_dir,
@@ -221,6 +244,31 @@ fn from_file<T>(
 ) -> Result<Option<T>> {
     let wrong = |reason| Error::configuration(format!("`{key}` in {FILE_NAME}: {reason}"));
     text.map(|text| parse(&text).map_err(wrong)).transpose()
+}
+
+/// The locations of layers, none of them inside another or in the warehouse: what is below one must
+/// belong to it alone.
+fn layers(
+    file: FileLayers,
+    beside: &Path,
+    warehouse: &Location,
+) -> Result<BTreeMap<String, Location>> {
+    let mut layers: BTreeMap<String, Location> = BTreeMap::new();
+    for (name, text) in file.into_pairs() {
+        let location = Location::parse(&text, beside)
+            .map_err(|error| error.with_context("key", format!("[layers] {name}")))?;
+        let others = layers.iter().map(|(other, location)| (other.as_str(), location));
+        for (other, taken) in others.chain([("the warehouse", warehouse)]) {
+            if location.overlaps(taken) {
+                return Err(Error::configuration(format!(
+                    "[layers] {name}: {location} overlaps with {other} in {taken}"
+                ))
+                .with_hint("give each layer a bucket or a prefix of its own; a layer that is not named is in the warehouse"));
+            }
+        }
+        layers.insert(name.to_owned(), location);
+    }
+    Ok(layers)
 }
 
 fn existing(path: &Path) -> Result<PathBuf> {

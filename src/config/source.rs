@@ -47,7 +47,7 @@ impl SourceFormat {
     }
 
     /// The format that a path's ending tells, if it tells one.
-    fn of_path(path: &str) -> Option<Self> {
+    pub fn of_path(path: &str) -> Option<Self> {
         let path = path.to_ascii_lowercase();
         let path = [".gz", ".zst"].iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
         // Logs are text of any format.
@@ -107,8 +107,8 @@ pub enum SourceSettings {
     },
     /// Files.
     Files {
-        /// Their format.
-        format: SourceFormat,
+        /// Their format; where `None`, the one that the first file's name tells.
+        format: Option<SourceFormat>,
         /// A file, a folder (all files of the format below it) or a glob.
         location: Location,
         /// How text is read.
@@ -124,7 +124,7 @@ impl SourceSettings {
             (None, Some(location)) => {
                 let format = format_of(source.format.as_deref(), &location).map_err(here)?;
                 Ok(Self::Files {
-                    format,
+                    format: Some(format),
                     location: Location::parse(&location, base)?,
                     options: text_options(source).map_err(here)?,
                 })
@@ -143,23 +143,34 @@ impl SourceSettings {
         configured: Option<&Self>,
     ) -> Result<Self> {
         let (configured_format, options) = match configured {
-            Some(Self::Files { format, options, .. }) => (Some(*format), options.clone()),
+            Some(Self::Files { format, options, .. }) => (*format, options.clone()),
             _ => (None, TextOptions::default()),
         };
-        let format = match (SourceFormat::of_path(path), configured_format) {
-            (Some(format), _) | (None, Some(format)) => format,
-            (None, None) => in_folder(&Location::parse(path, base)?).ok_or_else(|| {
-                Error::configuration(format!("--source {name}={path}: the format is not clear from the name"))
-                    .with_hint(format!("add [sources.{name}] with `format` and `location` to the configuration, or name files that end in .csv, .json or .parquet (also .gz and .zst)"))
-            })?,
+        let location = Location::parse(path, base)?;
+        let format = SourceFormat::of_path(path).or(configured_format);
+        // Nothing is asked here: an object store tells when it is listed.
+        let format = match (format, location.path()) {
+            (Some(format), _) => Some(format),
+            (None, None) => None,
+            (None, Some(folder)) => {
+                Some(in_folder(folder).ok_or_else(|| format_unclear(name, &location))?)
+            }
         };
-        Ok(Self::Files { format, location: Location::parse(path, base)?, options })
+        Ok(Self::Files { format, location, options })
     }
 }
 
+/// The names of a source's files do not tell their format.
+pub fn format_unclear(name: &str, location: &Location) -> Error {
+    Error::configuration(format!(
+        "--source {name}={location}: the format is not clear from the name"
+    ))
+    .with_hint(format!("add [sources.{name}] with `format` and `location` to the configuration, or name files that end in .csv, .json or .parquet (also .gz and .zst)"))
+}
+
 /// The format of the first file in a folder whose name tells one.
-fn in_folder(folder: &Location) -> Option<SourceFormat> {
-    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+fn in_folder(folder: &Path) -> Option<SourceFormat> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();

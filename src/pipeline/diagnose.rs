@@ -8,6 +8,7 @@ use datafusion::parquet::errors::ParquetError;
 
 use super::script::Statement;
 use crate::error::{Error, ErrorKind, chain};
+use crate::warehouse::store_failure;
 
 /// A place in a script.
 #[derive(Debug, Clone)]
@@ -134,7 +135,8 @@ fn contexts(error: &DataFusionError) -> Vec<String> {
         .collect()
 }
 
-/// A failure of the object store or of the file system anywhere in the chain.
+/// A failure of the object store or of the file system anywhere in the chain, or our own error where
+/// something of the engine is around it.
 fn storage(error: &DataFusionError) -> Option<Error> {
     const FULL: [std::io::ErrorKind; 3] = [
         std::io::ErrorKind::StorageFull,
@@ -142,6 +144,12 @@ fn storage(error: &DataFusionError) -> Option<Error> {
         std::io::ErrorKind::FileTooLarge,
     ];
     let causes = chain(error);
+    if let Some(own) = causes.iter().find_map(|cause| cause.downcast_ref::<Error>()) {
+        return Some(own.repeat());
+    }
+    if let Some(failure) = store_failure(error, "reading or writing failed") {
+        return Some(failure);
+    }
     // The innermost: outer ones only carry others.
     let io = causes.iter().rev().find_map(|cause| cause.downcast_ref::<std::io::Error>());
     let store = causes.iter().find_map(|cause| cause.downcast_ref::<object_store::Error>());

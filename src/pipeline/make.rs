@@ -78,8 +78,8 @@ impl Steps<'_> {
         };
         let files = audit.files(&version.id).await?;
         for file in &files {
-            let found = self.catalog.store().head(&file.path).await;
-            if found.is_ok_and(|meta| meta.size == file.size.unsigned_abs()) {
+            let found = self.catalog.store().find(&file.path).await?;
+            if found.is_some_and(|meta| meta.size == file.size.unsigned_abs()) {
                 continue;
             }
             tracing::warn!(version = %version.id, file = file.path, "gone or changed, not reused");

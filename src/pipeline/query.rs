@@ -11,6 +11,7 @@ use super::{diagnose, params, runner, script, select};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::session;
+use crate::warehouse::Stores;
 
 /// The rows of a running query.
 pub struct Rows {
@@ -41,8 +42,8 @@ pub async fn start(settings: &Settings, sql: &str) -> Result<Rows> {
     };
     let bound = params::bind(&statement, &settings.params)?;
     let audit = runner::open_audit_to_read(settings).await?;
-    let catalog = runner::open_catalog(settings, &audit).await?;
-    if !settings.warehouse.path().exists() {
+    let catalog = runner::open_catalog(settings, &Stores::new(&settings.s3), &audit).await?;
+    if settings.warehouse.path().is_some_and(|path| !path.exists()) {
         tracing::warn!("there is no warehouse at {}", settings.warehouse);
     }
     let ctx = session::build(settings, &catalog)?;

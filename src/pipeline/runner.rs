@@ -12,10 +12,10 @@ use super::observer::{Observer, StepOutlook};
 use super::select::{self, Selection};
 use super::{check, origin, script};
 use crate::audit::{AuditStore, Change, Lease, ParamRecord, RunId, RunState};
-use crate::config::{AuditLocation, Settings};
+use crate::config::{AuditLocation, Location, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session;
-use crate::warehouse::{Catalog, Landing, Store};
+use crate::warehouse::{Catalog, Landing, Store, Stores};
 
 /// Pauses between two looks whether the warehouse is free: they double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -74,8 +74,12 @@ pub(super) async fn open_audit_to_read(settings: &Settings) -> Result<AuditStore
 }
 
 /// Opens the warehouse of the settings: a snapshot of what is published.
-pub(super) async fn open_catalog(settings: &Settings, audit: &AuditStore) -> Result<Catalog> {
-    let store = Store::open(&settings.warehouse)?;
+pub(super) async fn open_catalog(
+    settings: &Settings,
+    stores: &Stores,
+    audit: &AuditStore,
+) -> Result<Catalog> {
+    let store = Store::open(settings, stores)?;
     Catalog::load(store, audit.clone(), Landing::new(settings.sources.clone())).await
 }
 
@@ -87,10 +91,11 @@ pub async fn exec(
     observer: &dyn Observer,
     cancel: impl Future<Output = &'static str>,
 ) -> Result<RunSummary> {
+    let stores = Stores::new(&settings.s3);
     if options.dry_run {
         let audit = open_audit_to_read(settings).await?;
         let dry = RunId::new("dry-run");
-        perform(settings, options, &audit, &dry, observer).await?;
+        perform(settings, options, &stores, &audit, &dry, observer).await?;
         return Ok(RunSummary { run: None, published: 0 });
     }
     let mut cancel = pin!(cancel);
@@ -115,7 +120,11 @@ pub async fn exec(
     let outcome = match (&lease, begun) {
         (Err(refused), _) => Err(refused.repeat()),
         (Ok(_), Err(error)) => Err(error),
-        (Ok(lease), Ok(())) => hold(settings, options, &audit, lease, observer, cancel).await,
+        (Ok(lease), Ok(())) => {
+            let held = hold(settings, options, &stores, &audit, lease, observer, cancel).await;
+            stores.settle().await;
+            held
+        }
     };
     if let Err(error) = &outcome {
         let state = match error.kind() {
@@ -185,6 +194,7 @@ pub(super) async fn acquire(
 async fn hold(
     settings: &Settings,
     options: &Options,
+    stores: &Stores,
     audit: &AuditStore,
     lease: &Lease,
     observer: &dyn Observer,
@@ -194,7 +204,7 @@ async fn hold(
     observer.run_started(run);
     tracing::info!(%run, "run started");
     let changes = tokio::select! {
-        done = perform(settings, options, audit, run, observer)
+        done = perform(settings, options, stores, audit, run, observer)
             .instrument(tracing::info_span!("run", id = run.as_str())) => done?,
         lost = renew(audit, lease, settings.lease) => return Err(lost),
         signal = cancel => return Err(cancelled(signal)),
@@ -210,13 +220,14 @@ async fn hold(
 async fn perform(
     settings: &Settings,
     options: &Options,
+    stores: &Stores,
     audit: &AuditStore,
     run: &RunId,
     observer: &dyn Observer,
 ) -> Result<Vec<Change>> {
     let path = settings.selected.as_deref().unwrap_or(&settings.scripts);
     let statements = options.selection.apply(script::read(&settings.scripts, path)?)?;
-    let catalog = open_catalog(settings, audit).await?;
+    let catalog = open_catalog(settings, stores, audit).await?;
     if !options.dry_run {
         catalog.store().create().await?;
     }
@@ -250,17 +261,27 @@ async fn perform(
     Ok(steps.into_changes())
 }
 
-/// The warehouse by its one name for its audit store, whatever links lead to it. A store inside of
-/// it may move with it.
+/// The warehouse by its one name for its audit store, whatever links lead to it, with its layers
+/// that are elsewhere. A store inside of it may move with it.
 fn warehouse_name(settings: &Settings) -> String {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let warehouse = real(settings.warehouse.path());
-    match &settings.audit {
-        AuditLocation::Sqlite(file) if file.parent().is_some_and(|dir| real(dir) == warehouse) => {
-            "the one that it is in".into()
+    let name = |location: &Location| match location.path() {
+        Some(path) => real(path).display().to_string(),
+        None => location.to_string(),
+    };
+    let inside = match (&settings.audit, settings.warehouse.path()) {
+        (AuditLocation::Sqlite(file), Some(warehouse)) => {
+            file.parent().is_some_and(|dir| real(dir) == real(warehouse))
         }
-        _ => warehouse.display().to_string(),
-    }
+        _ => false,
+    };
+    let main = match inside {
+        true => "the one that it is in".to_owned(),
+        false => name(&settings.warehouse),
+    };
+    let layers = settings.layers.iter();
+    let layers = layers.map(|(layer, location)| format!(", {layer} in {}", name(location)));
+    std::iter::once(main).chain(layers).collect()
 }
 
 /// Renews the lease until it is lost. A store that is away for a moment is no loss: the publish

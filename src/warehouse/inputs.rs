@@ -10,6 +10,7 @@ use futures::TryStreamExt;
 
 use super::catalog::{Catalog, LANDING};
 use super::relation::Relation;
+use super::store::io_failure;
 use crate::audit::{InputKind, LineageRecord};
 use crate::config::SourceSettings;
 use crate::error::{Error, Result};
@@ -151,7 +152,7 @@ pub(super) fn references(query: &str, state: &SessionState) -> Result<Vec<TableR
 
 fn unlistable(name: &str) -> impl Fn(datafusion::error::DataFusionError) -> Error {
     let message = format!("cannot list the files of {name}");
-    move |error| Error::io(message.clone()).with_source(error)
+    move |error| io_failure(error, message.clone())
 }
 
 fn objects_input(relation: String, objects: Vec<(String, ObjectMeta)>, reading: &str) -> Input {

@@ -20,8 +20,9 @@ use datafusion::object_store::{self, ObjectMeta, ObjectStoreExt};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::union::UnionExec;
 
-use super::listing::{FileKind, list, listing_url};
+use super::listing::{FileKind, list, listing_url, shown, uri};
 use super::source_schema::{common_schema, with_types};
+use super::store::{io_failure, store_failure};
 use crate::config::{Location, SourceFormat, SourceSettings, TextOptions};
 use crate::error::{Error, ErrorKind, Result, chain};
 
@@ -66,24 +67,25 @@ impl Landing {
     /// Lists the files of a source and finds its schema.
     pub(super) async fn open(
         name: &str,
-        format: SourceFormat,
+        format: Option<SourceFormat>,
         location: &Location,
         options: &TextOptions,
         state: &SessionState,
     ) -> Result<OpenSource> {
-        let url = listing_url(location).map_err(|error| {
-            Error::configuration(format!("source `{name}`: `{location}` is not a usable location"))
-                .with_source(error)
+        let url = listing_url(location, state).await.map_err(|error| {
+            let message = format!("source `{name}`: `{location}` is not a usable location");
+            store_failure(&error, &message)
+                .unwrap_or_else(|| Error::configuration(message).with_source(error))
         })?;
         let store = state.runtime_env().object_store(&url).map_err(|error| {
-            Error::io(format!("source `{name}`: no store for `{location}`")).with_source(error)
+            io_failure(error, format!("source `{name}`: no store for `{location}`"))
         })?;
-        let files = list(name, &url, location, format, state, &store).await?;
+        let (format, files) = list(name, &url, location, format, state, &store).await?;
         let mut parts: Vec<(FileKind, Part)> = vec![];
         for file in files {
             let kind = FileKind::of(&file, format, &store)
                 .await
-                .map_err(|error| unreadable(name, &file, error))?;
+                .map_err(|error| unreadable(name, &url, &file, error))?;
             match parts.iter_mut().find(|(known, _)| *known == kind) {
                 Some((_, part)) => part.files.push(file),
                 None => {
@@ -93,15 +95,34 @@ impl Landing {
             }
         }
         let parts: Vec<Part> = parts.into_iter().map(|(_, part)| part).collect();
-        let schema = common_schema(name, format, &parts, options, state, &store).await?;
+        let schema = common_schema(name, &url, format, &parts, options, state).await?;
         let schema = with_types(name, schema, &options.types, state).await?;
         Ok(OpenSource { name: name.to_owned(), url, schema, parts })
     }
 }
 
+/// Whether an object is still the one that was listed. Tags tell, whatever precision a listing gives
+/// its times in; not all servers put them in quotes everywhere.
+fn is_same(listed: &ObjectMeta, now: &ObjectMeta) -> bool {
+    let content = match (&listed.e_tag, &now.e_tag) {
+        (Some(before), Some(after)) => before.trim_matches('"') == after.trim_matches('"'),
+        _ => listed.last_modified == now.last_modified,
+    };
+    content && listed.size == now.size
+}
+
 /// A file that cannot be read: the store failed, or the content is not what its format says.
-pub(super) fn unreadable(name: &str, file: &ObjectMeta, error: DataFusionError) -> Error {
+pub(super) fn unreadable(
+    name: &str,
+    url: &ListingTableUrl,
+    file: &ObjectMeta,
+    error: DataFusionError,
+) -> Error {
     use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    let file = shown(url, file);
+    if let Some(failure) = store_failure(&error, format!("source `{name}`: cannot read {file}")) {
+        return failure;
+    }
     let store_failed = chain(&error).into_iter().any(|cause| {
         let io = cause.downcast_ref::<std::io::Error>();
         let store = cause.downcast_ref::<object_store::Error>();
@@ -113,12 +134,11 @@ pub(super) fn unreadable(name: &str, file: &ObjectMeta, error: DataFusionError) 
         }) || store.is_some_and(|store| !matches!(store, object_store::Error::Generic { .. }))
     });
     match store_failed {
-        true => Error::io(format!("source `{name}`: cannot read /{}", file.location)),
-        false => Error::new(
-            ErrorKind::Data,
-            format!("source `{name}`: malformed content in /{}", file.location),
-        )
-        .with_hint(format!("correct the file, or the reader options in [sources.{name}]")),
+        true => Error::io(format!("source `{name}`: cannot read {file}")),
+        false => {
+            Error::new(ErrorKind::Data, format!("source `{name}`: malformed content in {file}"))
+                .with_hint(format!("correct the file, or the reader options in [sources.{name}]"))
+        }
     }
     .with_source(error)
 }
@@ -127,19 +147,20 @@ impl OpenSource {
     /// An error where a file is not as it was listed.
     pub(super) async fn refuse_changed(&self, state: &SessionState) -> Result<()> {
         let failed = |error: DataFusionError| {
-            Error::io(format!("source `{}` cannot be read again", self.name)).with_source(error)
+            io_failure(error, format!("source `{}` cannot be read again", self.name))
         };
         let store = state.runtime_env().object_store(&self.url).map_err(failed)?;
         for listed in self.parts.iter().flat_map(|part| &part.files) {
-            let now = store.head(&listed.location).await;
-            let same = now.is_ok_and(|now| {
-                (now.size, now.last_modified, &now.e_tag)
-                    == (listed.size, listed.last_modified, &listed.e_tag)
-            });
+            let same = match store.head(&listed.location).await {
+                Ok(now) => is_same(listed, &now),
+                Err(object_store::Error::NotFound { .. }) => false,
+                Err(error) => return Err(failed(error.into())),
+            };
             if !same {
                 return Err(Error::io(format!(
-                    "source `{}` changed while it was read: /{}",
-                    self.name, listed.location
+                    "source `{}` changed while it was read: {}",
+                    self.name,
+                    shown(&self.url, listed)
                 ))
                 .with_hint("run again when the file is complete"));
             }
@@ -149,10 +170,7 @@ impl OpenSource {
 
     /// Objects of the source with their URIs, in order.
     pub(super) fn objects(&self) -> impl Iterator<Item = (String, &ObjectMeta)> {
-        self.parts
-            .iter()
-            .flat_map(|part| &part.files)
-            .map(|file| (format!("{}{}", self.url.object_store().as_str(), file.location), file))
+        self.parts.iter().flat_map(|part| &part.files).map(|file| (uri(&self.url, file), file))
     }
 }
 

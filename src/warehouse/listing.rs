@@ -1,5 +1,6 @@
 //! The files of a source: which they are, and how each is read.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::common::config::{CsvOptions, JsonOptions};
@@ -17,26 +18,30 @@ use datafusion::object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use futures::{StreamExt, TryStreamExt};
 use url::Url;
 
-use crate::config::{Location, SourceFormat, TextOptions};
+use super::store::io_failure;
+use crate::config::{Location, SourceFormat, TextOptions, format_unclear};
 use crate::error::{Error, ErrorKind, Result};
 
 /// All files of a location whose names fit the format; a location that is one file is taken
-/// whatever its name.
+/// whatever its name. Where the format is not given, it is the first that a name tells.
 pub(super) async fn list(
     name: &str,
     url: &ListingTableUrl,
     location: &Location,
-    format: SourceFormat,
+    format: Option<SourceFormat>,
     state: &SessionState,
     store: &Arc<dyn ObjectStore>,
-) -> Result<Vec<ObjectMeta>> {
+) -> Result<(SourceFormat, Vec<ObjectMeta>)> {
     let failed = |error: DataFusionError| {
-        Error::io(format!("source `{name}`: cannot list `{location}`")).with_source(error)
+        io_failure(error, format!("source `{name}`: cannot list `{location}`"))
     };
-    let one_file = !url.is_collection() && url.get_glob().is_none();
-    if one_file && !location.path().exists() {
-        return Err(Error::configuration(format!("source `{name}`: no such file or folder: {location}"))
-            .with_hint(format!("name another one with `--source {name}=PATH`, or correct [sources.{name}] in the configuration")));
+    let missing = || {
+        Error::configuration(format!("source `{name}`: no such file or folder: {location}"))
+            .with_hint(format!("name another one with `--source {name}=PATH`, or correct [sources.{name}] in the configuration"))
+    };
+    let one_name = !url.is_collection() && url.get_glob().is_none();
+    if one_name && location.path().is_some_and(|path| !path.exists()) {
+        return Err(missing());
     }
     let mut files: Vec<ObjectMeta> = url
         .list_all_files(state, store.as_ref(), "")
@@ -45,6 +50,15 @@ pub(super) async fn list(
         .try_collect()
         .await
         .map_err(failed)?;
+    files.sort_by(|a, b| a.location.cmp(&b.location));
+    if files.is_empty() && location.path().is_none() && url.get_glob().is_none() {
+        return Err(missing());
+    }
+    let told = || files.iter().find_map(|file| SourceFormat::of_path(file.location.as_ref()));
+    let format = format.or_else(told).ok_or_else(|| format_unclear(name, location))?;
+    // In an object store the name of a folder looks like that of a file.
+    let one_file = one_name
+        && (location.path().is_some() || files.iter().any(|file| file.location == *url.prefix()));
     let fits = |file: &ObjectMeta| {
         let path = file.location.as_ref().to_ascii_lowercase();
         let hidden = path.rsplit('/').next().is_some_and(|base| base.starts_with(['.', '_']));
@@ -53,7 +67,6 @@ pub(super) async fn list(
     };
     // An empty file has no rows and, as text, no columns.
     files.retain(|file| file.size > 0 && (one_file || fits(file)));
-    files.sort_by(|a, b| a.location.cmp(&b.location));
     if files.is_empty() {
         return Err(Error::new(
             ErrorKind::Data,
@@ -67,22 +80,64 @@ pub(super) async fn list(
             format.extensions().join(", ")
         )));
     }
-    Ok(files)
+    Ok((format, files))
 }
 
 /// The URL of a location. What exists under that very name is meant, also with `[` in it; else
 /// `*`, `?` and `[…]` are a glob.
-pub(super) fn listing_url(location: &Location) -> DataFusionResult<ListingTableUrl> {
-    let path = location.path();
-    let url = match (path.is_dir(), path.is_file()) {
-        (true, _) => Url::from_directory_path(path),
-        (_, true) => Url::from_file_path(path),
-        _ => return ListingTableUrl::parse(location.to_string()),
+pub(super) async fn listing_url(
+    location: &Location,
+    state: &SessionState,
+) -> DataFusionResult<ListingTableUrl> {
+    let (bucket, key) = match location {
+        Location::Local(path) => return local_url(path),
+        Location::S3 { bucket, prefix } => (bucket, prefix),
+    };
+    let here = s3_url(bucket, key)?;
+    let is_glob = |segment: &str| segment.contains(['*', '?', '[']);
+    let segments: Vec<&str> = key.split('/').collect();
+    let Some(first) = segments.iter().position(|segment| is_glob(segment)) else {
+        return ListingTableUrl::try_new(here, None);
+    };
+    let here = ListingTableUrl::try_new(here, None)?;
+    let store = state.runtime_env().object_store(&here)?;
+    if here.list_all_files(state, store.as_ref(), "").await?.try_next().await?.is_some() {
+        return Ok(here);
+    }
+    let folder: String = segments[..first].iter().map(|segment| format!("{segment}/")).collect();
+    ListingTableUrl::try_new(s3_url(bucket, &folder)?, None)?
+        .with_glob(&segments[first..].join("/"))
+}
+
+fn local_url(path: &str) -> DataFusionResult<ListingTableUrl> {
+    let location = Path::new(path);
+    let url = match (location.is_dir(), location.is_file()) {
+        (true, _) => Url::from_directory_path(location),
+        (_, true) => Url::from_file_path(location),
+        _ => return ListingTableUrl::parse(path),
     };
     match url {
         Ok(url) => ListingTableUrl::try_new(url, None),
         Err(()) => plan_err!("a path must be absolute"),
     }
+}
+
+/// The URL of a key, whatever characters are in it.
+fn s3_url(bucket: &str, key: &str) -> DataFusionResult<Url> {
+    let url = Url::parse(&format!("s3://{bucket}/"));
+    let mut url = url.map_err(|error| DataFusionError::External(Box::new(error)))?;
+    url.set_path(&format!("/{key}").replace('%', "%25"));
+    Ok(url)
+}
+
+/// The URI of a file of a source, for the lineage.
+pub(super) fn uri(url: &ListingTableUrl, file: &ObjectMeta) -> String {
+    format!("{}{}", url.object_store().as_str(), file.location)
+}
+
+/// A file as messages name it.
+pub(super) fn shown(url: &ListingTableUrl, file: &ObjectMeta) -> String {
+    uri(url, file).trim_start_matches("file://").to_owned()
 }
 
 /// What decides how a file is read.
@@ -142,4 +197,19 @@ async fn starts_with_bracket(
     let mut chunks = FileCompressionType::from(compression).convert_stream(bytes.boxed())?;
     let head = chunks.next().await.transpose()?.unwrap_or_default();
     Ok(head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'['))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_any_characters_survive_their_url() {
+        for key in ["", "a/b.csv", "da ta [1]/a ü#?%20{}.csv", "a+b&c=d;e@f:g!.csv", "x/"] {
+            let url = ListingTableUrl::try_new(s3_url("data", key).unwrap(), None).unwrap();
+            assert_eq!(url.prefix().as_ref(), key.trim_end_matches('/'));
+            assert_eq!(url.object_store().as_str(), "s3://data/");
+            assert_eq!(url.is_collection(), key.is_empty() || key.ends_with('/'), "{key}");
+        }
+    }
 }

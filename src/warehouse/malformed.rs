@@ -16,6 +16,7 @@ use datafusion::object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use futures::{StreamExt, TryStreamExt};
 
 use super::landing::{OpenSource, Part};
+use super::listing::shown;
 use crate::error::{Error, ErrorKind};
 
 const BATCH: usize = 1024;
@@ -29,7 +30,11 @@ pub(super) async fn find(source: &OpenSource, store: &Arc<dyn ObjectStore>) -> O
                 return Some(
                     Error::new(
                         ErrorKind::Data,
-                        format!("source `{}`: malformed row in /{}", source.name, file.location),
+                        format!(
+                            "source `{}`: malformed row in {}",
+                            source.name,
+                            shown(&source.url, file)
+                        ),
                     )
                     .with_context("row", message)
                     .with_hint(format!("correct the file; or, where the type is guessed from the first rows, give the column one with `types = {{ column = \"VARCHAR\" }}` in [sources.{}]", source.name)),

@@ -27,6 +27,7 @@ pub use landing::Landing;
 pub use manifest::{Manifest, StepManifest};
 pub use relation::{Layer, Relation};
 pub(crate) use schema::to_json as schema_json;
-pub use store::Store;
+pub(crate) use store::store_failure;
+pub use store::{Store, Stores};
 pub use table::VersionTable;
 pub use writer::{Progress, WrittenVersion, write_table};

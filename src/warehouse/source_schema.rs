@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::execution::SessionState;
-use datafusion::object_store::{ObjectMeta, ObjectStore};
+use datafusion::object_store::ObjectMeta;
 
 use super::landing::{Part, unreadable};
+use super::listing::shown;
+use super::store::io_failure;
 use crate::config::{SourceFormat, TextOptions};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -15,25 +18,30 @@ use crate::error::{Error, ErrorKind, Result};
 /// JSON objects may leave keys out; anything else is drift, and an error.
 pub(super) async fn common_schema(
     name: &str,
+    url: &ListingTableUrl,
     format: SourceFormat,
     parts: &[Part],
     options: &TextOptions,
     state: &SessionState,
-    store: &Arc<dyn ObjectStore>,
 ) -> Result<SchemaRef> {
     if let Some(declared) = declared(options).filter(|_| format == SourceFormat::Csv) {
         return Ok(declared);
     }
+    let store = state
+        .runtime_env()
+        .object_store(url)
+        .map_err(|error| io_failure(error, format!("source `{name}`: no store for its files")))?;
     let mut common: Option<(Schema, &ObjectMeta)> = None;
     for part in parts {
         for file in &part.files {
             let schema = part
                 .format
-                .infer_schema(state, store, std::slice::from_ref(file))
+                .infer_schema(state, &store, std::slice::from_ref(file))
                 .await
-                .map_err(|error| unreadable(name, file, error))?;
+                .map_err(|error| unreadable(name, url, file, error))?;
             let schema = match &options.names {
-                Some(names) if format == SourceFormat::Csv => renamed(name, &schema, names, file)?,
+                Some(names) if format == SourceFormat::Csv => renamed(name, &schema, names)
+                    .map_err(|error| error.with_context("file", shown(url, file)))?,
                 _ => schema.as_ref().clone(),
             };
             common = Some(match common {
@@ -41,8 +49,8 @@ pub(super) async fn common_schema(
                 Some((known, first)) => {
                     let merged = merge(&known, &schema, format, options).map_err(|difference| {
                         Error::new(ErrorKind::Data, format!("source `{name}`: schema drift between files: {difference}"))
-                            .with_context("first file", format!("/{}", first.location))
-                            .with_context("this file", format!("/{}", file.location))
+                            .with_context("first file", shown(url, first))
+                            .with_context("this file", shown(url, file))
                             .with_hint(format!("give such a column one type with `types = {{ column = \"VARCHAR\" }}` in [sources.{name}], or make two sources and UNION ALL BY NAME them in SQL"))
                     })?;
                     (merged, first)
@@ -76,7 +84,7 @@ fn declared(options: &TextOptions) -> Option<SchemaRef> {
     complete.then(|| Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>())))
 }
 
-fn renamed(name: &str, schema: &Schema, names: &[String], file: &ObjectMeta) -> Result<Schema> {
+fn renamed(name: &str, schema: &Schema, names: &[String]) -> Result<Schema> {
     if names.len() != schema.fields().len() {
         return Err(Error::new(
             ErrorKind::Data,
@@ -85,8 +93,7 @@ fn renamed(name: &str, schema: &Schema, names: &[String], file: &ObjectMeta) -> 
                 names.len(),
                 schema.fields().len()
             ),
-        )
-        .with_context("file", format!("/{}", file.location)));
+        ));
     }
     let fields: Fields = schema
         .fields()

@@ -41,7 +41,7 @@ impl VersionTable {
         };
         Self {
             schema,
-            store: store.url().clone(),
+            store: store.url(files.first().map_or("", |file| &file.path)).clone(),
             rows: total(|file| file.rows),
             bytes: total(|file| file.size),
             files: files.iter().map(|file| part(file, store)).collect(),

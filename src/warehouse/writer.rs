@@ -1,9 +1,11 @@
 //! Streams a plan into the Parquet files of a new version: one file per partition, each written,
-//! compressed and fingerprinted by its own task. Memory is one row group per partition.
+//! compressed and fingerprinted by its own task. Memory per partition is one row group, encoded, and
+//! [`PART`] bytes for each part that is collected or on its way, [`CONCURRENT_PARTS`] + 1 at most.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
@@ -12,11 +14,14 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::object_store::ObjectStoreExt;
 use datafusion::object_store::buffered::BufWriter;
 use datafusion::parquet::arrow::AsyncArrowWriter;
+use datafusion::parquet::arrow::async_writer::AsyncFileWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::errors::{ParquetError, Result as ParquetResult};
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
-use futures::StreamExt;
-use futures::future::join_all;
+use futures::future::{BoxFuture, FutureExt, join_all};
+use futures::stream::StreamExt;
+use tokio::io::AsyncWriteExt;
 
 use super::fingerprint::{Fingerprint, RowSum};
 use super::store::Store;
@@ -25,6 +30,13 @@ use crate::audit::{FileRecord, VersionId};
 /// Rows of a row group: large enough to compress well, small enough to prune and to hold in
 /// memory once per partition.
 const ROW_GROUP_ROWS: usize = 262_144;
+
+/// Bytes of a part of an upload: more than the least that S3 takes, 5 MiB, and a file may have
+/// 10,000 of them, 80 GiB. A smaller file is written with one request.
+const PART: usize = 8 << 20;
+
+/// Parts of a file that are on their way at once.
+const CONCURRENT_PARTS: usize = 2;
 
 /// How far a step is, shared with whoever shows it.
 #[derive(Debug, Default)]
@@ -126,13 +138,38 @@ async fn write_part(
         return Ok(None);
     };
     writer.close().await?;
-    let meta = store.object_store().head(&store.path(&path)).await?;
+    let meta = store.object_store(&path).head(&store.path(&path)).await?;
     let file =
         FileRecord { path, size: meta.size as i64, etag: meta.e_tag, rows: part.rows as i64 };
     Ok(Some((part, file)))
 }
 
-type Writer = AsyncArrowWriter<BufWriter>;
+type Writer = AsyncArrowWriter<Parts>;
+
+/// An upload that takes part by part and lets the row group wait meanwhile, instead of taking all
+/// of it at once.
+struct Parts(BufWriter);
+
+impl AsyncFileWriter for Parts {
+    fn write(&mut self, mut bytes: Bytes) -> BoxFuture<'_, ParquetResult<()>> {
+        async move {
+            while !bytes.is_empty() {
+                let part = bytes.split_to(bytes.len().min(PART));
+                self.0.put(part).await.map_err(external)?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn complete(&mut self) -> BoxFuture<'_, ParquetResult<()>> {
+        async move { self.0.shutdown().await.map_err(external) }.boxed()
+    }
+}
+
+fn external(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ParquetError {
+    ParquetError::External(error.into())
+}
 
 /// Copies the stream; the writer is made at the first row.
 async fn copy(
@@ -154,8 +191,10 @@ async fn copy(
         part.sum.add(&batch)?;
         part.rows += batch.num_rows() as u64;
         if writer.is_none() {
-            let upload = BufWriter::new(Arc::clone(store.object_store()), store.path(path));
-            *writer = Some(Writer::try_new(upload, schema.clone(), Some(properties()?))?);
+            let object_store = Arc::clone(store.object_store(path));
+            let upload = BufWriter::with_capacity(object_store, store.path(path), PART)
+                .with_max_concurrency(CONCURRENT_PARTS);
+            *writer = Some(Writer::try_new(Parts(upload), schema.clone(), Some(properties()?))?);
         }
         if let Some(writer) = writer {
             writer.write(&batch).await?;
@@ -166,7 +205,7 @@ async fn copy(
 }
 
 async fn abort(writer: Option<Writer>) -> Option<Result<(), datafusion::object_store::Error>> {
-    Some(writer?.into_inner().abort().await)
+    Some(writer?.into_inner().0.abort().await)
 }
 
 fn properties() -> DataFusionResult<WriterProperties> {

@@ -1,0 +1,153 @@
+//! HTTP to the servers of buckets. An answer that says no becomes a typed [`Failure`], and one that
+//! broke off before its end is asked for again like one that never came.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::object_store;
+use datafusion::object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+};
+use datafusion::object_store::{ClientConfigKey, ClientOptions};
+
+use super::failure::{Failure, Reason};
+use crate::config::S3Settings;
+use crate::error::{Error, Result, chain};
+
+/// Makes clients with the limits and the trust of the settings.
+#[derive(Debug, Clone)]
+pub(super) struct Connector {
+    settings: Arc<S3Settings>,
+    authorities: Vec<reqwest::Certificate>,
+}
+
+impl Connector {
+    pub(super) fn new(settings: Arc<S3Settings>) -> Result<Self> {
+        let authorities = match &settings.ca_certificate {
+            None => vec![],
+            Some(path) => {
+                let wrong = |what: &str| {
+                    Error::configuration(format!("[s3] ca_certificate {}: {what}", path.display()))
+                };
+                let pem = std::fs::read(path)
+                    .map_err(|error| wrong("cannot be read").with_source(error))?;
+                let found = reqwest::Certificate::from_pem_bundle(&pem)
+                    .map_err(|error| wrong("is not PEM").with_source(error))?;
+                if found.is_empty() {
+                    return Err(wrong("holds no certificate"));
+                }
+                found
+            }
+        };
+        Ok(Self { settings, authorities })
+    }
+
+    fn client(&self, plain: bool) -> reqwest::Result<reqwest::Client> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("pipeline/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(self.settings.connect_timeout)
+            // Not of the whole request: a large object is read for as long as something comes.
+            .read_timeout(self.settings.timeout)
+            .http1_only()
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            .https_only(!plain);
+        for authority in &self.authorities {
+            builder = builder.add_root_certificate(authority.clone());
+        }
+        builder.build()
+    }
+}
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        // Metadata services are never encrypted; servers of tokens may be what buckets may be.
+        let allowed = options.get_config_value(&ClientConfigKey::AllowHttp);
+        let plain = self.settings.allow_http || allowed.as_deref() == Some("true");
+        let client = self.client(plain).map_err(|error| object_store::Error::Generic {
+            store: "S3",
+            source: Box::new(error),
+        })?;
+        Ok(HttpClient::new(Service(client)))
+    }
+}
+
+#[derive(Debug)]
+struct Service(reqwest::Client);
+
+#[async_trait]
+impl HttpService for Service {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        // Only the content of objects is streamed, and resumed where it broke off.
+        let streamed = request.method().as_str() == "GET"
+            && !request.uri().query().is_some_and(|query| query.contains("list-type="));
+        let asked = asked(&request);
+        let response = self
+            .0
+            .call(request)
+            .await
+            .map_err(|error| broken(asked.clone(), &error, error.kind()))?;
+        let status = response.status();
+        if status.is_success() && streamed || status.as_u16() == 304 {
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        let body = match body.bytes().await {
+            Ok(body) => body,
+            // The status says enough.
+            Err(_) if !status.is_success() => bytes::Bytes::new(),
+            // Whatever was asked can be asked twice: a path is written by one run alone.
+            Err(error) => return Err(broken(asked, &error, HttpErrorKind::Request)),
+        };
+        let text = String::from_utf8_lossy(&body);
+        let code = element(&text, "Code");
+        let about_the_object = matches!(status.as_u16(), 404 | 409 | 412) && code != "NoSuchBucket";
+        if status.is_success() || about_the_object {
+            return Ok(HttpResponse::from_parts(parts, body.into()));
+        }
+        let message = element(&text, "Message");
+        let reason = Reason::Answer { status: status.as_u16(), code, message };
+        Err(failed(Failure { request: asked, reason }, HttpErrorKind::Request))
+    }
+}
+
+/// Method and URL of a request; what is in its query may be secret.
+fn asked(request: &HttpRequest) -> String {
+    let uri = request.uri();
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let host = uri.authority().map(|host| host.as_str()).unwrap_or_default();
+    format!("{} {scheme}://{host}{}", request.method(), uri.path())
+}
+
+/// The failure of a request without a whole answer.
+fn broken(asked: String, error: &HttpError, kind: HttpErrorKind) -> HttpError {
+    let causes = chain(error);
+    let text = causes.last().map_or_else(String::new, ToString::to_string);
+    let untrusted = causes
+        .iter()
+        .any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))));
+    let reason = match untrusted {
+        true => Reason::Untrusted { text },
+        false => Reason::Broken { kind, text },
+    };
+    failed(Failure { request: asked, reason }, kind)
+}
+
+/// The failure as object_store takes it: it retries what may help, with its waits and its deadline.
+fn failed(failure: Failure, kind: HttpErrorKind) -> HttpError {
+    let kind = match failure.is_transient() {
+        true => kind,
+        false => HttpErrorKind::Unknown,
+    };
+    HttpError::new(kind, failure)
+}
+
+/// The text of the first element of that name, on one line and of bounded length.
+fn element(xml: &str, name: &str) -> String {
+    let inner = xml.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once("</"));
+    let text = inner.map_or("", |(text, _)| text);
+    let text = text.replace("&quot;", "\"").replace("&#39;", "'").replace("&amp;", "&");
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
+}

@@ -1,0 +1,142 @@
+//! An upload in parts that is either complete or gone: what is not completed is aborted, also where
+//! its writer was dropped in the middle of a request.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::object_store::aws::AmazonS3;
+use datafusion::object_store::path::Path;
+use datafusion::object_store::{
+    Error, MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload, PutResult, Result,
+    UploadPart,
+};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::bucket::existing;
+
+/// More parts than an upload can have.
+const PARTS: u32 = 1 << 16;
+
+/// An upload that was begun.
+#[derive(Debug)]
+pub(super) struct Upload(Option<Open>);
+
+struct Open {
+    upload: Box<dyn MultipartUpload>,
+    bucket: Arc<AmazonS3>,
+    location: Path,
+    /// Tag of what was there before.
+    before: Option<String>,
+    bytes: u64,
+    /// Permits of the parts that are on their way.
+    parts: Arc<Semaphore>,
+    /// Given back when nothing is left to do.
+    _open: OwnedSemaphorePermit,
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Open").field("location", &self.location).finish_non_exhaustive()
+    }
+}
+
+impl Upload {
+    /// Begins an upload. Whoever stops waiting for it leaves nothing behind: the request is brought
+    /// to its end, and the upload aborted.
+    pub(super) async fn open(
+        bucket: &Arc<AmazonS3>,
+        uploads: &Arc<Semaphore>,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Self> {
+        let (bucket, uploads) = (Arc::clone(bucket), Arc::clone(uploads));
+        let location = location.clone();
+        let opening = tokio::spawn(async move {
+            let generic = |error| Error::Generic { store: "S3", source: Box::new(error) };
+            let open = uploads.acquire_owned().await.map_err(generic)?;
+            let before = existing(&bucket, &location).await?.and_then(|meta| meta.e_tag);
+            let upload = bucket.put_multipart_opts(&location, options).await?;
+            let parts = Arc::new(Semaphore::new(PARTS as usize));
+            let open = Open { upload, bucket, location, before, bytes: 0, parts, _open: open };
+            Ok(Self(Some(open)))
+        });
+        opening.await.map_err(|source| Error::JoinError { source })?
+    }
+
+    fn take(&mut self) -> Result<Open> {
+        let ended = || "the upload has ended".into();
+        self.0.take().ok_or_else(|| Error::Generic { store: "S3", source: ended() })
+    }
+}
+
+#[async_trait]
+impl MultipartUpload for Upload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let Some(open) = &mut self.0 else {
+            let ended = self.take().map(|_| ());
+            return Box::pin(async { ended });
+        };
+        open.bytes += data.content_length() as u64;
+        let on_its_way = Arc::clone(&open.parts).try_acquire_owned();
+        let part = open.upload.put_part(data);
+        Box::pin(async move {
+            let _on_its_way = on_its_way;
+            part.await
+        })
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let mut open = self.take()?;
+        match open.upload.complete().await {
+            Ok(done) => Ok(done),
+            Err(error) => match open.was_made().await {
+                // It was done, and the answer was lost: asked again, the server knows no upload.
+                Some(done) => Ok(done),
+                None => {
+                    self.0 = Some(open);
+                    Err(error)
+                }
+            },
+        }
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.take()?.abort().await
+    }
+}
+
+impl Open {
+    /// What the upload made, where it did.
+    fn was_made(&self) -> impl Future<Output = Option<PutResult>> + Send + use<> {
+        let (bucket, location) = (Arc::clone(&self.bucket), self.location.clone());
+        let (before, bytes) = (self.before.clone(), self.bytes);
+        async move {
+            let meta = existing(&bucket, &location).await.ok()??;
+            let new = meta.size == bytes && meta.e_tag.is_some() && meta.e_tag != before;
+            new.then_some(PutResult { e_tag: meta.e_tag, version: meta.version })
+        }
+    }
+
+    async fn abort(mut self) -> Result<()> {
+        // A part that arrives after the end of its upload may stay.
+        let _none_on_its_way = self.parts.acquire_many(PARTS).await;
+        match self.upload.abort().await {
+            Err(Error::NotFound { .. }) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let Some(open) = self.0.take() else { return };
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let location = open.location.clone();
+            if let Err(error) = open.abort().await {
+                tracing::warn!(%location, %error, "an unfinished upload stays behind");
+            }
+        });
+    }
+}
