@@ -203,8 +203,12 @@ impl Credentials {
     ) -> Result<Self> {
         match (variable(env::AWS_ACCESS_KEY_ID), variable(env::AWS_SECRET_ACCESS_KEY)) {
             (Some(id), Some(secret)) => {
-                let token = variable(env::AWS_SESSION_TOKEN).map(Secret::new);
-                return Ok(Self::Keys { id: Secret::new(id), secret: Secret::new(secret), token });
+                let token = variable(env::AWS_SESSION_TOKEN);
+                return Ok(Self::Keys {
+                    id: key(env::AWS_ACCESS_KEY_ID, &id)?,
+                    secret: key(env::AWS_SECRET_ACCESS_KEY, &secret)?,
+                    token: token.map(|token| key(env::AWS_SESSION_TOKEN, &token)).transpose()?,
+                });
             }
             (None, None) => {}
             (id, _) => {
@@ -270,6 +274,15 @@ impl Credentials {
 fn on_ec2() -> bool {
     std::fs::read_to_string("/sys/devices/virtual/dmi/id/sys_vendor")
         .is_ok_and(|vendor| vendor.trim() == "Amazon EC2")
+}
+
+/// A key, which is sent in a header. Line breaks around it come from files it was kept in.
+fn key(name: &str, text: &str) -> Result<Secret> {
+    let text = text.trim();
+    match text.chars().all(|c| c.is_ascii_graphic()) {
+        true => Ok(Secret::new(text)),
+        false => Err(Error::configuration(format!("{name} has a character that no key has"))),
+    }
 }
 
 fn truth(name: &str, text: &str) -> Result<bool> {
@@ -351,6 +364,8 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         resolve("", &[(env::AWS_ACCESS_KEY_ID, "id")]).unwrap_err();
+        let broken = [(env::AWS_ACCESS_KEY_ID, "id"), (env::AWS_SECRET_ACCESS_KEY, "hun\nter2")];
+        assert!(!resolve("", &broken).unwrap_err().report().contains("ter2"));
         resolve("", &[(env::AWS_ALLOW_HTTP, "maybe")]).unwrap_err();
         resolve("timeout = \"soon\"", &[]).unwrap_err();
         resolve("timeout = \"0s\"", &[]).unwrap_err();

@@ -28,6 +28,6 @@ pub use manifest::{Manifest, StepManifest};
 pub use relation::{Layer, Relation};
 pub(crate) use schema::to_json as schema_json;
 pub(crate) use store::store_failure;
-pub use store::{Store, Stores};
+pub use store::{Store, Stores, Unfinished};
 pub use table::VersionTable;
 pub use writer::{Progress, WrittenVersion, write_table};

@@ -6,44 +6,35 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::object_store::aws::AmazonS3;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{
-    CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
-    MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions,
-    PutPayload, PutResult, Result,
+    CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
 
+use super::client::Client;
 use super::upload::Upload;
 
 /// One bucket.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Bucket {
-    name: String,
-    inner: Arc<AmazonS3>,
+    pub(super) client: Arc<Client>,
     /// A permit for each upload that is open.
     uploads: Arc<Semaphore>,
 }
 
 impl Bucket {
-    pub(super) fn new(name: &str, inner: AmazonS3, uploads: Arc<Semaphore>) -> Self {
-        Self { name: name.to_owned(), inner: Arc::new(inner), uploads }
-    }
-}
-
-/// Nothing of the client, which knows the credentials.
-impl fmt::Debug for Bucket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Bucket").field(&self.name).finish()
+    pub(super) fn new(client: Client, uploads: Arc<Semaphore>) -> Self {
+        Self { client: Arc::new(client), uploads }
     }
 }
 
 impl fmt::Display for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s3://{}", self.name)
+        self.client.fmt(f)
     }
 }
 
@@ -55,7 +46,7 @@ impl ObjectStore for Bucket {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        self.inner.put_opts(location, payload, options).await
+        self.client.s3.put_opts(location, payload, options).await
     }
 
     async fn put_multipart_opts(
@@ -63,18 +54,18 @@ impl ObjectStore for Bucket {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        let opened = Upload::open(&self.inner, &self.uploads, location, options).await?;
+        let opened = Upload::open(&self.client, &self.uploads, location, options).await?;
         Ok(Box::new(opened))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let result = self.inner.get_opts(location, options.clone()).await?;
+        let result = self.client.s3.get_opts(location, options.clone()).await?;
         let GetResult { payload, meta, range, attributes } = result;
         let payload = match (payload, &meta.e_tag) {
             (GetResultPayload::Stream(stream), Some(tag)) if !options.head => {
                 let rest = GetOptions { if_match: Some(tag.clone()), ..options };
-                let inner = Arc::clone(&self.inner);
-                let reading = Reading { inner, location: location.clone(), rest, stream };
+                let client = Arc::clone(&self.client);
+                let reading = Reading { client, location: location.clone(), rest, stream };
                 GetResultPayload::Stream(reading.resumed(range.clone()))
             }
             (payload, _) => payload,
@@ -86,11 +77,11 @@ impl ObjectStore for Bucket {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        self.client.s3.delete_stream(locations)
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        self.client.s3.list(prefix)
     }
 
     fn list_with_offset(
@@ -98,21 +89,21 @@ impl ObjectStore for Bucket {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        self.client.s3.list_with_offset(prefix, offset)
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
+        self.client.s3.list_with_delimiter(prefix).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
+        self.client.s3.copy_opts(from, to, options).await
     }
 }
 
 /// The content of an object on its way.
 struct Reading {
-    inner: Arc<AmazonS3>,
+    client: Arc<Client>,
     location: Path,
     /// How the rest of it is asked for.
     rest: GetOptions,
@@ -140,7 +131,7 @@ impl Reading {
                             range: Some(GetRange::Bounded(range.clone())),
                             ..reading.rest.clone()
                         };
-                        let rest = reading.inner.get_opts(&reading.location, options).await?;
+                        let rest = reading.client.s3.get_opts(&reading.location, options).await?;
                         reading.stream = rest.into_stream();
                     }
                     Some(Err(error)) => return Err(error),
@@ -148,14 +139,5 @@ impl Reading {
             }
         };
         futures::stream::try_unfold(start, next).boxed()
-    }
-}
-
-/// Size and tag of an object, where there is one.
-pub(super) async fn existing(inner: &AmazonS3, location: &Path) -> Result<Option<ObjectMeta>> {
-    match inner.head(location).await {
-        Ok(meta) => Ok(Some(meta)),
-        Err(Error::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -80,13 +80,19 @@ impl FileCredentials {
             return Err(self.wrong(format!("there is no profile [{}]", self.profile)));
         };
         let key = |name: &str| match section.get(name) {
+            Some(value) if value.chars().any(|c| !c.is_ascii_graphic()) => {
+                Err(self.wrong(format!("{name} has a character that no key has")))
+            }
             Some(value) if !value.is_empty() => Ok(value.to_owned()),
             _ => Err(self.wrong(format!("profile [{}] has no {name}", self.profile))),
         };
         Ok(AwsCredential {
             key_id: key("aws_access_key_id")?,
             secret_key: key("aws_secret_access_key")?,
-            token: key("aws_session_token").ok(),
+            token: section
+                .get("aws_session_token")
+                .map(|_| key("aws_session_token"))
+                .transpose()?,
         })
     }
 

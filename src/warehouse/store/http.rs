@@ -2,8 +2,10 @@
 //! broke off before its end is asked for again like one that never came.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use datafusion::object_store;
 use datafusion::object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
@@ -19,6 +21,7 @@ use crate::error::{Error, Result, chain};
 pub(super) struct Connector {
     settings: Arc<S3Settings>,
     authorities: Vec<reqwest::Certificate>,
+    in_doubt: Arc<AtomicBool>,
 }
 
 impl Connector {
@@ -39,7 +42,13 @@ impl Connector {
                 found
             }
         };
-        Ok(Self { settings, authorities })
+        Ok(Self { settings, authorities, in_doubt: Arc::default() })
+    }
+
+    /// Set once the answer to the begin of an upload was lost: then there may be one more than
+    /// anybody knows of.
+    pub(super) fn in_doubt(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.in_doubt)
     }
 
     fn client(&self, plain: bool) -> reqwest::Result<reqwest::Client> {
@@ -70,25 +79,35 @@ impl HttpConnector for Connector {
             store: "S3",
             source: Box::new(error),
         })?;
-        Ok(HttpClient::new(Service(client)))
+        Ok(HttpClient::new(Service { client, in_doubt: self.in_doubt() }))
     }
 }
 
 #[derive(Debug)]
-struct Service(reqwest::Client);
+struct Service {
+    client: reqwest::Client,
+    in_doubt: Arc<AtomicBool>,
+}
 
 #[async_trait]
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let query = request.uri().query().unwrap_or_default();
         // Only the content of objects is streamed, and resumed where it broke off.
-        let streamed = request.method().as_str() == "GET"
-            && !request.uri().query().is_some_and(|query| query.contains("list-type="));
+        let streamed = request.method().as_str() == "GET" && !query.contains("list-type=");
+        let begins_upload = request.method().as_str() == "POST" && query.starts_with("uploads");
         let asked = asked(&request);
-        let response = self
-            .0
-            .call(request)
-            .await
-            .map_err(|error| broken(asked.clone(), &error, error.kind()))?;
+        let lost = |error: HttpError, kind: HttpErrorKind| {
+            self.in_doubt.fetch_or(begins_upload, Ordering::Relaxed);
+            broken(asked.clone(), &error, kind)
+        };
+        let response = match self.client.call(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                let kind = error.kind();
+                return Err(lost(error, kind));
+            }
+        };
         let status = response.status();
         if status.is_success() && streamed || status.as_u16() == 304 {
             return Ok(response);
@@ -97,9 +116,9 @@ impl HttpService for Service {
         let body = match body.bytes().await {
             Ok(body) => body,
             // The status says enough.
-            Err(_) if !status.is_success() => bytes::Bytes::new(),
+            Err(_) if !status.is_success() => Bytes::new(),
             // Whatever was asked can be asked twice: a path is written by one run alone.
-            Err(error) => return Err(broken(asked, &error, HttpErrorKind::Request)),
+            Err(error) => return Err(lost(error, HttpErrorKind::Request)),
         };
         let text = String::from_utf8_lossy(&body);
         let code = element(&text, "Code");

@@ -5,6 +5,7 @@
 //! engine takes for granted of a disk.
 
 mod bucket;
+mod client;
 mod credentials;
 mod failure;
 mod http;
@@ -19,8 +20,11 @@ use datafusion::object_store::path::Path as ObjectPath;
 use datafusion::object_store::{self, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use futures::stream::{BoxStream, StreamExt, TryStreamExt, iter};
 
+pub use client::Unfinished;
 pub(crate) use failure::{io_failure, store_failure};
 pub use stores::Stores;
+
+use client::Client;
 
 use crate::config::{Location, Settings};
 use crate::error::{Error, Result};
@@ -39,25 +43,28 @@ struct Root {
     location: String,
     url: ObjectStoreUrl,
     store: Arc<dyn ObjectStore>,
+    bucket: Option<Arc<Client>>,
     prefix: ObjectPath,
 }
 
 impl Root {
     fn open(location: &Location, stores: &Stores) -> Result<Self> {
         let unusable = || Error::configuration(format!("`{location}` is not a usable location"));
-        let (url, store, prefix) = match location {
+        let (url, store, bucket, prefix): (_, Arc<dyn ObjectStore>, _, _) = match location {
             Location::Local(path) => {
                 let prefix = ObjectPath::from_absolute_path(path);
-                (ObjectStoreUrl::local_filesystem(), stores.local(), prefix)
+                (ObjectStoreUrl::local_filesystem(), stores.local(), None, prefix)
             }
             Location::S3 { bucket, prefix } => {
                 let url = ObjectStoreUrl::parse(format!("s3://{bucket}"))
                     .map_err(|error| unusable().with_source(error))?;
-                (url, stores.bucket(bucket)?, ObjectPath::parse(prefix))
+                let bucket = stores.bucket(bucket)?;
+                let client = Arc::clone(&bucket.client);
+                (url, Arc::new(bucket), Some(client), ObjectPath::parse(prefix))
             }
         };
         let prefix = prefix.map_err(|error| unusable().with_source(error))?;
-        Ok(Self { location: location.to_string(), url, store, prefix })
+        Ok(Self { location: location.to_string(), url, store, bucket, prefix })
     }
 
     fn path(&self, below: &str) -> ObjectPath {
@@ -157,6 +164,33 @@ impl Store {
             Ok((!stale).then_some((path, meta)))
         });
         named.boxed()
+    }
+
+    /// Uploads of files of this warehouse that were begun and neither completed nor aborted, by
+    /// runs whose process was killed: [`Store::abort`] frees what they hold. None on a local disk.
+    pub async fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        let mut found: Vec<Unfinished> = vec![];
+        for root in std::iter::once(&self.main).chain(self.layers.values()) {
+            let Some(bucket) = &root.bucket else { continue };
+            let message = || format!("cannot list the uploads in `{}`", root.location);
+            let all = bucket.unfinished("").await.map_err(|error| io_failure(error, message()))?;
+            let inside = |upload: &Unfinished| {
+                ObjectPath::parse(&upload.key).is_ok_and(|key| key.prefix_matches(&root.prefix))
+            };
+            found.extend(all.into_iter().filter(inside));
+        }
+        Ok(found)
+    }
+
+    /// Aborts an unfinished upload. One that ended meanwhile is no error.
+    pub async fn abort(&self, upload: &Unfinished) -> Result<()> {
+        let roots = std::iter::once(&self.main).chain(self.layers.values());
+        let buckets = roots.filter_map(|root| root.bucket.as_ref());
+        let Some(bucket) = buckets.into_iter().find(|bucket| bucket.is(&upload.bucket)) else {
+            return Err(Error::internal(format!("no bucket {} in this warehouse", upload.bucket)));
+        };
+        let message = format!("cannot abort the upload of `s3://{}/{}`", upload.bucket, upload.key);
+        bucket.abort(upload).await.map_err(|error| io_failure(error, message))
     }
 
     /// Size, time and tag of an object below the warehouse.

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::object_store::aws::AmazonS3;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{
     Error, MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload, PutResult, Result,
@@ -13,7 +12,7 @@ use datafusion::object_store::{
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::bucket::existing;
+use super::client::{Client, generic};
 
 /// More parts than an upload can have.
 const PARTS: u32 = 1 << 16;
@@ -24,7 +23,7 @@ pub(super) struct Upload(Option<Open>);
 
 struct Open {
     upload: Box<dyn MultipartUpload>,
-    bucket: Arc<AmazonS3>,
+    client: Arc<Client>,
     location: Path,
     /// Tag of what was there before.
     before: Option<String>,
@@ -45,28 +44,32 @@ impl Upload {
     /// Begins an upload. Whoever stops waiting for it leaves nothing behind: the request is brought
     /// to its end, and the upload aborted.
     pub(super) async fn open(
-        bucket: &Arc<AmazonS3>,
+        client: &Arc<Client>,
         uploads: &Arc<Semaphore>,
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Self> {
-        let (bucket, uploads) = (Arc::clone(bucket), Arc::clone(uploads));
+        let (client, uploads) = (Arc::clone(client), Arc::clone(uploads));
         let location = location.clone();
         let opening = tokio::spawn(async move {
-            let generic = |error| Error::Generic { store: "S3", source: Box::new(error) };
             let open = uploads.acquire_owned().await.map_err(generic)?;
-            let before = existing(&bucket, &location).await?.and_then(|meta| meta.e_tag);
-            let upload = bucket.put_multipart_opts(&location, options).await?;
+            let before = client.existing(&location).await?.and_then(|meta| meta.e_tag);
+            let upload = match client.s3.put_multipart_opts(&location, options).await {
+                Ok(upload) => upload,
+                Err(error) => {
+                    let _ = client.abort_doubtful(&location).await;
+                    return Err(error);
+                }
+            };
             let parts = Arc::new(Semaphore::new(PARTS as usize));
-            let open = Open { upload, bucket, location, before, bytes: 0, parts, _open: open };
+            let open = Open { upload, client, location, before, bytes: 0, parts, _open: open };
             Ok(Self(Some(open)))
         });
         opening.await.map_err(|source| Error::JoinError { source })?
     }
 
     fn take(&mut self) -> Result<Open> {
-        let ended = || "the upload has ended".into();
-        self.0.take().ok_or_else(|| Error::Generic { store: "S3", source: ended() })
+        self.0.take().ok_or_else(|| generic("the upload has ended"))
     }
 }
 
@@ -88,17 +91,21 @@ impl MultipartUpload for Upload {
 
     async fn complete(&mut self) -> Result<PutResult> {
         let mut open = self.take()?;
-        match open.upload.complete().await {
-            Ok(done) => Ok(done),
+        let done = match open.upload.complete().await {
+            Ok(done) => done,
             Err(error) => match open.was_made().await {
                 // It was done, and the answer was lost: asked again, the server knows no upload.
-                Some(done) => Ok(done),
+                Some(done) => done,
                 None => {
                     self.0 = Some(open);
-                    Err(error)
+                    return Err(error);
                 }
             },
+        };
+        if let Err(error) = open.client.abort_doubtful(&open.location).await {
+            tracing::warn!(location = %open.location, %error, "an unfinished upload may stay behind");
         }
+        Ok(done)
     }
 
     async fn abort(&mut self) -> Result<()> {
@@ -109,10 +116,10 @@ impl MultipartUpload for Upload {
 impl Open {
     /// What the upload made, where it did.
     fn was_made(&self) -> impl Future<Output = Option<PutResult>> + Send + use<> {
-        let (bucket, location) = (Arc::clone(&self.bucket), self.location.clone());
+        let (client, location) = (Arc::clone(&self.client), self.location.clone());
         let (before, bytes) = (self.before.clone(), self.bytes);
         async move {
-            let meta = existing(&bucket, &location).await.ok()??;
+            let meta = client.existing(&location).await.ok()??;
             let new = meta.size == bytes && meta.e_tag.is_some() && meta.e_tag != before;
             new.then_some(PutResult { e_tag: meta.e_tag, version: meta.version })
         }
@@ -122,9 +129,10 @@ impl Open {
         // A part that arrives after the end of its upload may stay.
         let _none_on_its_way = self.parts.acquire_many(PARTS).await;
         match self.upload.abort().await {
-            Err(Error::NotFound { .. }) => Ok(()),
-            other => other,
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error),
         }
+        self.client.abort_doubtful(&self.location).await
     }
 }
 
