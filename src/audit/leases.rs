@@ -161,7 +161,8 @@ impl AuditStore {
         let host = host.map(|Host(host)| format!(" on {host}")).unwrap_or_default();
         let expires = expires.to_rfc3339_opts(SecondsFormat::Secs, true);
         let message = format!("run {run}{host} holds {warehouse}, its lease ends at {expires}");
-        let hint = "--wait 10m waits for it to end; the lease of a process that died ends by itself";
+        let hint =
+            "--wait 10m waits for it to end; the lease of a process that died ends by itself";
         Ok(self.conflict(message).with_hint(hint))
     }
 

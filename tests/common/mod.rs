@@ -1,6 +1,8 @@
 //! A pipeline in a temporary folder, and the real program run on it.
 #![allow(dead_code, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
+pub(crate) mod namespace;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -108,7 +110,14 @@ pub(crate) fn seen(output: &Output) -> Seen {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// What `tests/run` has prepared.
+pub(crate) fn setting(name: &str) -> String {
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run tests/run, which sets it"))
+}
+
+/// Copies a folder with all below it.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a new folder");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");

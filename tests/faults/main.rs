@@ -8,6 +8,7 @@ mod limits;
 mod object_store;
 mod postgres;
 mod process;
+mod subject;
 
 use std::process::ExitCode;
 
@@ -17,5 +18,9 @@ fn main() -> ExitCode {
     let rooms: [fn() -> Vec<Trial>; 4] =
         [process::trials, limits::trials, object_store::trials, postgres::trials];
     let trials = rooms.into_iter().flat_map(|trials| trials()).collect();
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let mut arguments = Arguments::from_args();
+    // Most of them wait most of the time: for a lease to end, for a server to come back.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads.get_or_insert(cores * 3);
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
