@@ -230,10 +230,11 @@ impl From<rusqlite::Error> for Error {
                 Self::io("the audit store was busy for too long")
                     .with_hint("another process is writing to it; try again")
             }
+            Some(DiskFull) => Self::io("the disk of the audit store is full")
+                .with_hint("free some space; nothing was published, and the next run resumes"),
             Some(
                 CannotOpen
                 | ReadOnly
-                | DiskFull
                 | SystemIoFailure
                 | PermissionDenied
                 | FileLockingProtocolFailed,

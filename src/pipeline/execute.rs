@@ -137,10 +137,16 @@ impl<'a> Steps<'a> {
         };
         let refused = done.refused.take();
         record.error = refused.as_ref().map(Error::report);
-        self.finish(record, outlook, done, clock.elapsed()).await?;
-        match refused {
-            Some(error) => Err(error),
-            None => Ok(()),
+        let recorded = self.finish(record, outlook, done, clock.elapsed()).await;
+        match (refused, recorded) {
+            (None, recorded) => recorded,
+            (Some(error), recorded) => {
+                // What made the step fail may keep it from being recorded: a full disk.
+                if let Err(second) = recorded {
+                    tracing::error!(error = %second, "the failed step could not be recorded");
+                }
+                Err(error)
+            }
         }
     }
 

@@ -117,6 +117,7 @@ pub async fn exec(
     let lease = acquire(settings, &audit, &run, observer, cancel.as_mut()).await;
     // A run that was refused the warehouse is on record too.
     let begun = audit.begin_run(&record, &params).await;
+    let on_record = begun.is_ok();
     let outcome = match (&lease, begun) {
         (Err(refused), _) => Err(refused.repeat()),
         (Ok(_), Err(error)) => Err(error),
@@ -126,7 +127,7 @@ pub async fn exec(
             held
         }
     };
-    if let Err(error) = &outcome {
+    if let (Err(error), true) = (&outcome, on_record) {
         let state = match error.kind() {
             ErrorKind::Cancelled => RunState::Cancelled,
             _ => RunState::Failed,
@@ -252,7 +253,10 @@ async fn perform(
             Ok(()) => {}
             Err(error) => {
                 for (index, (statement, _)) in rest {
-                    steps.skip(statement, outlook(index)).await?;
+                    if let Err(second) = steps.skip(statement, outlook(index)).await {
+                        tracing::error!(%run, error = %second, "skipped steps could not be recorded");
+                        break;
+                    }
                 }
                 return Err(error);
             }

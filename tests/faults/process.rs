@@ -7,6 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use libtest_mimic::{Failed, Trial};
 
+use crate::common::namespace::Namespace;
+use crate::common::{copy, seen};
 use crate::subject::{Backend, Random, Running, SHORT_LEASE, STEPS, State, Subject, state_of};
 
 /// Moments at which a run is killed, by backend.
@@ -22,6 +24,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             })
         }));
     }
+    trials.push(Trial::test("process::dead_writer::is_cleaned_up_after", || {
+        dead_writer();
+        Ok(())
+    }));
     for backend in Backend::ALL {
         let mut add = |case: &str, run: fn(Backend)| {
             let name = format!("process::{case}::{}", backend.name());
@@ -159,6 +165,35 @@ fn count(backend: Backend, phase: &'static str) {
     }
 }
 
+/// A process that dies while it writes to SQLite leaves a file that is half-written: whoever may
+/// write puts it right by reading, and who may not is told.
+fn dead_writer() {
+    let subject = Subject::new(Backend::Files);
+    let warehouse = subject.project.path("warehouse");
+    let copied = subject.project.path("copied");
+    let writer = rusqlite::Connection::open(warehouse.join("audit.db")).expect("the store");
+    // More than the cache holds, so that the file is changed before the commit.
+    let half = "PRAGMA cache_size = 1; BEGIN; UPDATE runs SET error = hex(zeroblob(100000));";
+    writer.execute_batch(half).expect("half a transaction");
+    copy(&warehouse, &copied);
+    drop(writer);
+    assert!(copied.join("audit.db-journal").exists());
+
+    let query =
+        ["sql", "SELECT count(*) FROM audit.runs", "--format", "csv", "--warehouse", "copied"];
+    let protected = Namespace::new("mount --bind -o ro \"$1\" \"$1\"", &[&copied]);
+    let told = protected.wrap(&subject.command(&query)).output().expect("the program starts");
+    let told = seen(&told);
+    assert_eq!(told.code, 3, "{}", told.stderr);
+    assert!(told.stderr.contains("a process died while writing to it"), "{}", told.stderr);
+    assert!(told.stderr.contains("hint: "), "{}", told.stderr);
+
+    assert_eq!(subject.ok(&query).lines().nth(1), Some("1"));
+    assert!(!copied.join("audit.db-journal").exists());
+    let told = protected.wrap(&subject.command(&query)).output().expect("the program starts");
+    assert_eq!(seen(&told).code, 0, "now it can be read by anyone");
+}
+
 /// Starts `exec` towards `State::New` and pauses it after `step`, between two transactions: a
 /// process that is paused within one blocks the whole store, whoever it is.
 fn pause_after(subject: &Subject, step: usize, lease: &str) -> Running {
@@ -277,7 +312,7 @@ fn waits_in_vain(backend: Backend) {
     let started = Instant::now();
     let late = subject.command(&["exec", "sql", "--wait", "1s"]).output().expect("the program");
     assert!(started.elapsed() >= Duration::from_secs(1));
-    let late = crate::common::seen(&late);
+    let late = seen(&late);
     assert_eq!(late.code, 3, "{}", late.stderr);
     assert!(late.stderr.contains("waiting up to 1s: run "), "{}", late.stderr);
     assert!(late.stderr.contains("  waited: 1s"), "{}", late.stderr);
