@@ -8,6 +8,7 @@ pub mod output;
 mod sql;
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 pub use args::Cli;
 
@@ -43,7 +44,7 @@ fn drive(cli: Cli) -> Result<()> {
             Command::Audit(args) => audit::run(args).await,
         }
     });
-    // Blocking work that nobody waits for any more must not delay the end.
-    runtime.shutdown_background();
+    // What was left in the middle removes its files, unless it blocks: that must not delay the end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
 }

@@ -53,6 +53,8 @@ pub(super) fn explain(error: DataFusionError, statement: &Statement, names: &[St
 /// The engine's error without a place, as one of the driver.
 pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
     let error = match own(error) {
+        // The warehouse says what it could not write.
+        Ok(own) if storage_is_full(&own) => return own.with_hint(FREE_SPACE),
         Ok(own) => return own,
         Err(error) => error,
     };
@@ -135,14 +137,20 @@ fn contexts(error: &DataFusionError) -> Vec<String> {
         .collect()
 }
 
+const FREE_SPACE: &str = "free some space; nothing was published, and the next run resumes";
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+fn storage_is_full(error: &Error) -> bool {
+    chain(error).into_iter().filter_map(|cause| cause.downcast_ref()).any(is_full)
+}
+
 /// A failure of the object store or of the file system anywhere in the chain, or our own error where
 /// something of the engine is around it.
 fn storage(error: &DataFusionError) -> Option<Error> {
-    const FULL: [std::io::ErrorKind; 3] = [
-        std::io::ErrorKind::StorageFull,
-        std::io::ErrorKind::QuotaExceeded,
-        std::io::ErrorKind::FileTooLarge,
-    ];
     let causes = chain(error);
     if let Some(own) = causes.iter().find_map(|cause| cause.downcast_ref::<Error>()) {
         return Some(own.repeat());
@@ -162,8 +170,7 @@ fn storage(error: &DataFusionError) -> Option<Error> {
         (None, None, None) => return None,
     };
     let failed = match io {
-        Some(io) if FULL.contains(&io.kind()) => Error::io("the disk is full")
-            .with_hint("free some space; nothing was published, and the next run resumes"),
+        Some(io) if is_full(io) => Error::io("the disk is full").with_hint(FREE_SPACE),
         _ if store.is_some() || io.is_some() => Error::io("reading or writing failed"),
         _ => Error::io("a Parquet file cannot be read or written"),
     };

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 pub(crate) mod namespace;
+pub(crate) mod postgres;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -108,12 +109,6 @@ pub(crate) fn seen(output: &Output) -> Seen {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
-}
-
-/// What `tests/run` has prepared.
-pub(crate) fn setting(name: &str) -> String {
-    std::env::var(name)
-        .unwrap_or_else(|_| panic!("{name} is not set: run tests/run, which sets it"))
 }
 
 /// Copies a folder with all below it.

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::common::{Project, Seen, copy, seen, setting};
+use crate::common::postgres::{announced, query};
+use crate::common::{Project, Seen, copy, seen};
 
 /// Events of the source: few, so that a run is short.
 const ROWS: usize = 1000;
@@ -177,7 +178,8 @@ impl Subject {
             }
             Some(schema) => {
                 let open = "SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle'";
-                schema.query(&format!("{open} AND application_name = '{}'", schema.name)) != "0"
+                let open = format!("{open} AND application_name = '{}'", schema.name);
+                query(&server(), &open) != ["0"]
             }
         }
     }
@@ -281,6 +283,10 @@ impl Drop for Running {
     }
 }
 
+fn server() -> String {
+    announced("PIPELINE_TEST_POSTGRES")
+}
+
 /// A schema of the test server, dropped with its subject.
 struct Schema {
     name: String,
@@ -292,29 +298,20 @@ impl Schema {
         let time = SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_micros();
         let number = SCHEMAS.fetch_add(1, Ordering::Relaxed);
         let schema = Self { name: format!("faults_{time}_{number}") };
-        schema.query(&format!("CREATE SCHEMA {}", schema.name));
+        query(&server(), &format!("CREATE SCHEMA {}", schema.name));
         schema
     }
 
     fn url(&self) -> String {
-        let (server, name) = (setting("PIPELINE_TEST_POSTGRES"), &self.name);
+        let (server, name) = (server(), &self.name);
         format!("{server}?options=-csearch_path%3D{name}&application_name={name}")
-    }
-
-    /// Runs a statement over a connection of its own; its last value.
-    fn query(&self, sql: &str) -> String {
-        let psql = format!("{}/psql", setting("PIPELINE_TEST_POSTGRES_BIN"));
-        let mut command = Command::new(psql);
-        command.args(["--quiet", "--no-psqlrc", "--tuples-only", "--no-align", "--command", sql]);
-        let output = command.arg(setting("PIPELINE_TEST_POSTGRES")).output().expect("psql");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 }
 
 impl Drop for Schema {
     fn drop(&mut self) {
-        self.query(&format!("SET client_min_messages = error; DROP SCHEMA {} CASCADE", self.name));
+        let drop = format!("SET client_min_messages = error; DROP SCHEMA {} CASCADE", self.name);
+        query(&server(), &drop);
     }
 }
 

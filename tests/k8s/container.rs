@@ -13,7 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::namespace::{Namespace, is_root};
-use crate::common::{Project, Seen, seen, setting};
+use crate::common::postgres::announced;
+use crate::common::{Project, Seen, seen};
 use crate::objects::overlay;
 
 /// The root folder of the image, made as the Dockerfile makes it.
@@ -188,7 +189,7 @@ fn names_are_resolved_without_the_files_of_a_distribution() {
     assert_eq!(run.code, 3, "{}", run.stderr);
     assert!(run.stderr.contains("refused"), "{}", run.stderr);
 
-    let server = setting("PIPELINE_TEST_POSTGRES").replace("127.0.0.1", "localhost");
+    let server = announced("PIPELINE_TEST_POSTGRES").replace("127.0.0.1", "localhost");
     let run = container.run(&["sql", "SELECT 1", "--audit", &server]);
     assert!([0, 2].contains(&run.code), "{}", run.stderr);
     assert!(!run.stderr.contains("lookup"), "{}", run.stderr);

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod container;
+mod database;
 mod objects;
 mod overlays;
 mod security;

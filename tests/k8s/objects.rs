@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::common::setting;
+use crate::common::postgres::announced;
 
 /// The oldest version of Kubernetes that has all that is used, and a new one.
 const VERSIONS: [&str; 2] = ["1.31", "1.37"];
@@ -45,7 +45,7 @@ pub(crate) fn overlay(name: &str) -> &'static Overlay {
 
 impl Overlay {
     fn render(name: &'static str, folder: &str) -> Self {
-        let kustomize = setting("PIPELINE_TEST_KUSTOMIZE");
+        let kustomize = announced("PIPELINE_TEST_KUSTOMIZE");
         let mut words = kustomize.split_whitespace();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut command = Command::new(words.next().expect("a command"));
@@ -53,7 +53,7 @@ impl Overlay {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).expect("UTF-8");
 
-        let mut python = Command::new(setting("PIPELINE_TEST_KUBERNETES_PYTHON"));
+        let mut python = Command::new(announced("PIPELINE_TEST_KUBERNETES_PYTHON"));
         python.arg(root.join("tests/fixtures/kubernetes.py")).args(VERSIONS);
         let mut check =
             python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Python");
@@ -154,4 +154,19 @@ pub(crate) fn quantity(value: &Value) -> f64 {
         unit => panic!("unit {unit}"),
     };
     text[..split].parse::<f64>().expect("a number") * factor
+}
+
+/// A value of a secret.
+pub(crate) fn base64(value: &Value) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    // Long ones come in lines.
+    let digits = value.as_str().expect("text").bytes().filter(|digit| !b"=\n".contains(digit));
+    let bits: Vec<u8> = digits
+        .flat_map(|digit| {
+            let value = DIGITS.iter().position(|d| *d == digit).expect("base64") as u8;
+            (0..6).rev().map(move |bit| value >> bit & 1)
+        })
+        .collect();
+    let bytes = bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | bit));
+    String::from_utf8(bytes.collect()).expect("UTF-8")
 }

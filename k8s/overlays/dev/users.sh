@@ -1,7 +1,8 @@
 # Users who log in, each with one of the roles of roles.sql. Run once, when the server is set up.
-psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
-    --set migrate="$MIGRATE_PASSWORD" --set run="$RUN_PASSWORD" --set read="$READ_PASSWORD" <<'SQL'
-CREATE ROLE migrate LOGIN PASSWORD :'migrate' IN ROLE pipeline_owner;
-CREATE ROLE run LOGIN PASSWORD :'run' IN ROLE pipeline_writer;
-CREATE ROLE read LOGIN PASSWORD :'read' IN ROLE pipeline_reader;
+psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
+    --set migrator="$MIGRATOR_PASSWORD" --set job="$JOB_PASSWORD" --set analyst="$ANALYST_PASSWORD" <<'SQL'
+CREATE ROLE migrator LOGIN PASSWORD :'migrator' IN ROLE pipeline_owner;
+ALTER ROLE migrator SET role = pipeline_owner;
+CREATE ROLE job LOGIN PASSWORD :'job' IN ROLE pipeline_writer;
+CREATE ROLE analyst LOGIN PASSWORD :'analyst' IN ROLE pipeline_reader;
 SQL
