@@ -80,7 +80,7 @@ impl Server {
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
         };
         prepare(server.folder.path());
-        server.own(&server.folder.path().to_owned());
+        server.own(server.folder.path());
         let made = server.run(
             "initdb",
             &[

@@ -1,6 +1,7 @@
 //! What must survive: processes killed, services failing, disks filling up. Real processes, real
 //! servers; every case is one test, so that the closing line counts them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
+#![allow(clippy::print_stdout, reason = "and say what they have hit")]
 
 #[path = "../common/mod.rs"]
 mod common;
