@@ -12,7 +12,8 @@ use crate::common::{copy, seen};
 use crate::subject::{Backend, Random, Running, SHORT_LEASE, STEPS, State, Subject, state_of};
 
 /// Moments at which a run is killed, by backend.
-const KILLS: [(Backend, usize); 2] = [(Backend::Files, 90), (Backend::Postgres, 36)];
+const KILLS: [(Backend, usize); 3] =
+    [(Backend::Files, 64), (Backend::Postgres, 32), (Backend::Services, 32)];
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![];
@@ -61,7 +62,7 @@ fn landmarks() -> Vec<String> {
 
 /// When an undisturbed run passes its landmarks, from its start to its end.
 fn timeline(backend: Backend) -> &'static [Duration] {
-    static TIMELINES: [OnceLock<Vec<Duration>>; 2] = [OnceLock::new(), OnceLock::new()];
+    static TIMELINES: [OnceLock<Vec<Duration>>; 3] = [const { OnceLock::new() }; 3];
     TIMELINES[backend as usize].get_or_init(|| {
         let subject = Subject::new(backend);
         subject.becomes(State::New);
@@ -78,12 +79,17 @@ fn timeline(backend: Backend) -> &'static [Duration] {
     })
 }
 
-/// `kill -9` at a random moment. The moments are spread over the run: each way between two
-/// landmarks has the same number, the last, where the publish is, twice as many.
+/// `kill -9` at a random moment. The moments are spread over the run: a few are before it has begun,
+/// a few after its last step, where the publish is, and the others evenly between its landmarks.
 fn killed(backend: Backend, moment: usize, moments: usize) -> Result<(), Failed> {
     let landmarks = landmarks();
-    let ways = landmarks.len() + 2;
-    let passed = (moment * ways / moments).min(landmarks.len());
+    const FIRST: usize = 3;
+    const LAST: usize = 6;
+    let passed = match moment {
+        0..FIRST => 0,
+        moment if moment + LAST >= moments => landmarks.len(),
+        moment => 1 + (moment - FIRST) * STEPS / (moments - FIRST - LAST),
+    };
     let way = timeline(backend)[passed + 1] - timeline(backend)[passed];
     let seed = SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_nanos() as u64;
     let delay = way.mul_f64(Random(seed ^ moment as u64).unit());
@@ -149,18 +155,17 @@ fn phase(steps: Option<usize>, published: bool) -> &'static str {
     }
 }
 
-/// Counts the phases that were hit; the last trial of a backend sees that none was missed.
+/// Counts the phases that were hit; the last of the trials sees that none was missed.
 fn count(backend: Backend, phase: &'static str) {
-    static HITS: Mutex<BTreeMap<(&str, &str), usize>> = Mutex::new(BTreeMap::new());
+    static HITS: Mutex<BTreeMap<&str, BTreeMap<&str, usize>>> = Mutex::new(BTreeMap::new());
     let mut hits = HITS.lock().expect("no trial panicked here");
-    *hits.entry((backend.name(), phase)).or_default() += 1;
-    let own = hits.iter().filter(|((name, _), _)| *name == backend.name());
-    let own: BTreeMap<_, _> = own.map(|((_, phase), count)| (*phase, *count)).collect();
-    let (_, moments) = KILLS.into_iter().find(|(other, _)| *other == backend).expect("a backend");
-    if own.values().sum::<usize>() == moments {
-        println!("{}: killed in {own:?}", backend.name());
+    *hits.entry(phase).or_default().entry(backend.name()).or_default() += 1;
+    let counted: usize = hits.values().flat_map(BTreeMap::values).sum();
+    if counted == KILLS.iter().map(|(_, moments)| moments).sum() {
+        let hits = std::mem::take(&mut *hits);
+        println!("killed in {hits:?}");
         for phase in ["start", "ingestion", "transformation", "training", "evaluation", "publish"] {
-            assert!(own.contains_key(phase), "never killed in {phase}: {own:?}");
+            assert!(hits.contains_key(phase), "never killed in {phase}: {hits:?}");
         }
     }
 }

@@ -36,15 +36,18 @@ pub(crate) enum Backend {
     Files,
     /// A folder, and PostgreSQL.
     Postgres,
+    /// An object store, and PostgreSQL: nothing on the machine itself.
+    Services,
 }
 
 impl Backend {
-    pub(crate) const ALL: [Self; 2] = [Self::Files, Self::Postgres];
+    pub(crate) const ALL: [Self; 3] = [Self::Files, Self::Postgres, Self::Services];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Files => "files",
             Self::Postgres => "postgres",
+            Self::Services => "services",
         }
     }
 }
@@ -53,6 +56,7 @@ impl Backend {
 pub(crate) struct Subject {
     pub(crate) project: Project,
     schema: Option<Schema>,
+    in_bucket: bool,
 }
 
 /// What readers see, and what is on record.
@@ -74,19 +78,27 @@ impl Subject {
             Backend::Files => {
                 static SEED: OnceLock<Subject> = OnceLock::new();
                 let seed = SEED.get_or_init(|| {
-                    let seed = Self { project: Project::shipped(ROWS), schema: None };
+                    let seed = Self::empty(Backend::Files);
                     seed.ok(&["exec", "sql"]);
                     seed
                 });
                 let project = Project::new();
                 copy(&seed.project.path("."), &project.path("."));
-                Self { project, schema: None }
+                Self { project, ..Self::empty(backend) }
             }
-            Backend::Postgres => {
-                let subject = Self { project: Project::shipped(ROWS), schema: Some(Schema::new()) };
+            Backend::Postgres | Backend::Services => {
+                let subject = Self::empty(backend);
                 subject.ok(&["exec", "sql"]);
                 subject
             }
+        }
+    }
+
+    fn empty(backend: Backend) -> Self {
+        Self {
+            project: Project::shipped(ROWS),
+            schema: (backend != Backend::Files).then(Schema::new),
+            in_bucket: backend == Backend::Services,
         }
     }
 
@@ -104,6 +116,10 @@ impl Subject {
         let mut command = self.project.command(arguments);
         if let Some(schema) = &self.schema {
             command.env("PIPELINE_AUDIT", schema.url());
+            if self.in_bucket {
+                command.env("PIPELINE_WAREHOUSE", format!("s3://warehouse/{}", schema.name));
+                command.envs(object_store());
+            }
         }
         command
     }
@@ -217,7 +233,7 @@ fn undisturbed(state: State) -> &'static [String] {
         State::Other => &OTHER,
     };
     cell.get_or_init(|| {
-        let subject = Subject { project: Project::shipped(ROWS), schema: None };
+        let subject = Subject::empty(Backend::Files);
         subject.becomes(state).ok(&["exec", "sql"]);
         let published = subject.record().published;
         assert_eq!(published.len(), 9, "{published:?}");
@@ -281,6 +297,22 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// How the program reaches MinIO.
+fn object_store() -> [(&'static str, String); 5] {
+    let announced = announced("PIPELINE_TEST_S3");
+    let servers = announced.split_whitespace().filter_map(|server| server.split_once('='));
+    let (_, url) = servers.into_iter().find(|(name, _)| *name == "minio").expect("MinIO");
+    let (keys, address) = url.trim_start_matches("http://").split_once('@').expect("credentials");
+    let (key, secret) = keys.split_once(':').expect("a key and a secret");
+    [
+        ("AWS_ENDPOINT_URL", format!("http://{address}")),
+        ("AWS_ACCESS_KEY_ID", key.into()),
+        ("AWS_SECRET_ACCESS_KEY", secret.into()),
+        ("AWS_REGION", "us-east-1".into()),
+        ("AWS_ALLOW_HTTP", "true".into()),
+    ]
 }
 
 fn server() -> String {
