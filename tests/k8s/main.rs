@@ -6,6 +6,7 @@
 mod common;
 mod container;
 mod database;
+mod image;
 mod objects;
 mod overlays;
 mod security;
