@@ -25,7 +25,9 @@ impl MemoryLimit {
         };
         match percent.trim().parse() {
             Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(Self::Percent(percent)),
-            _ => Err(format!("`{text}` is not a share of memory; allowed is `1%` to `100%`")),
+            _ => Err(format!(
+                "`{text}` is not a share of memory; allowed is more than 0% and up to 100%, for example `60%`"
+            )),
         }
     }
 
