@@ -228,7 +228,8 @@ fn paused(backend: Backend, step: usize) {
     sleeper.signal("CONT");
     let woken = sleeper.end();
     assert_eq!(woken.code, 3, "{}", woken.stderr);
-    assert!(woken.stderr.contains("has lost its lease: it cannot publish"), "{}", woken.stderr);
+    let error = woken.stderr.lines().find(|line| line.starts_with("error: ")).expect("an error");
+    assert!(error.ends_with(" has lost its lease: it cannot publish"), "{}", woken.stderr);
     let record = subject.record();
     assert_eq!(state_of(&record.published), State::Other);
     let states: Vec<_> = record.runs.iter().map(|(_, state)| state.as_str()).collect();
