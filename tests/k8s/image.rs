@@ -16,8 +16,8 @@ fn root() -> &'static Path {
 /// The words behind the last instruction of that name.
 fn instruction(name: &str) -> String {
     let text = fs::read_to_string(root().join("k8s/Dockerfile")).expect("the Dockerfile");
-    let lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    lines.last().unwrap_or_else(|| panic!("no {name}")).to_owned()
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    lines.next_back().unwrap_or_else(|| panic!("no {name}")).to_owned()
 }
 
 #[test]
