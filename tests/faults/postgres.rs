@@ -1,7 +1,611 @@
-//! PostgreSQL failing under a run.
+//! PostgreSQL failing under a run: stopped, cut off, read-only, out of connections, full.
+//!
+//! In each case a run with other parameters goes on while readers see what was published before.
+//! The server is broken at a point that is waited for, never after a time. Then the run must end as
+//! if nothing had happened, or say truthfully that it could not; readers see the one state or the
+//! other, whole; and the next run ends with the fingerprints of a run that nobody disturbed.
+
+#[path = "../common/proxy.rs"]
+mod proxy;
+#[path = "../common/postgres.rs"]
+mod server;
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 
+use crate::common::{Project, Seen};
+use proxy::{Break, Proxy};
+use server::{Server, announced, program, psql, query, until};
+
+const ROWS: usize = 500;
+/// What is published before.
+const BEFORE: &[&str] = &["exec", "sql", "--param", "trees=10"];
+/// What is disturbed: every step runs, whatever could be reused.
+const DISTURBED: &[&str] = &["exec", "sql", "--force", "--param", "trees=20"];
+/// The run after it.
+const NEXT: &[&str] = &["exec", "sql", "--param", "trees=20"];
+const STEPS: &str = "15";
+const RELATIONS: &str = "9";
+/// Too short for any outage.
+const IMPATIENT: &str = "reconnect_deadline=500ms";
+
+/// How many of the moments of a run its connection is cut at, over how many connections.
+const CUTS: usize = 20;
+const POOLED_CUTS: usize = 8;
+
+/// Each kind of transaction of a run, by a part of one of its statements.
+const COMMITS: &[(&str, &str)] = &[
+    ("acquire", "token = token + 1"),
+    ("begin", "INSERT INTO runs"),
+    ("version", "INSERT INTO versions"),
+    ("step", "INSERT INTO checks"),
+    ("renew", "SET expires = $3"),
+    ("publish", "state = 'succeeded'"),
+    ("release", "SET run = NULL"),
+];
+
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![]
+    let mut trials = vec![];
+    let mut case = |name: String, run: Box<dyn FnOnce() + Send>| {
+        trials.push(Trial::test(format!("postgres::{name}"), move || {
+            run();
+            Ok(())
+        }));
+    };
+    for table in ["runs", "steps", "current"] {
+        for mode in ["fast", "immediate"] {
+            case(format!("restart_{mode}_at_{table}"), Box::new(move || restart(table, mode)));
+        }
+        case(format!("outage_beyond_the_deadline_at_{table}"), Box::new(move || outage(table)));
+    }
+    for number in 0..CUTS {
+        let run = move || cut("PIPELINE_TEST_POSTGRES", number, CUTS);
+        case(format!("connection_cut_{number:02}"), Box::new(run));
+    }
+    for number in 0..POOLED_CUTS {
+        let run = move || cut("PIPELINE_TEST_PGBOUNCER", number, POOLED_CUTS);
+        case(format!("connection_cut_behind_a_pooler_{number:02}"), Box::new(run));
+    }
+    for &(name, part) in COMMITS {
+        let run = move || lost(Break::Commit(part));
+        case(format!("commit_lost_of_{name}"), Box::new(run));
+        let run = move || lost(Break::Answer(part));
+        case(format!("answer_lost_of_{name}"), Box::new(run));
+    }
+    case("answer_lost_of_publish_for_ever".into(), Box::new(published_unheard));
+    case("connection_goes_silent".into(), Box::new(|| lost(Break::Silence("BEGIN READ ONLY"))));
+    case("server_freezes".into(), Box::new(frozen));
+    case("read_only_for_a_moment".into(), Box::new(read_only_for_a_moment));
+    case("read_only_for_good".into(), Box::new(read_only_for_good));
+    case("failover_to_a_standby".into(), Box::new(failover));
+    case("no_connection_left_at_the_start".into(), Box::new(no_connection_at_the_start));
+    case("no_connection_left_in_a_run".into(), Box::new(no_connection_in_a_run));
+    case("no_connection_left_for_good".into(), Box::new(no_connection_for_good));
+    case("disk_of_the_tables_full".into(), Box::new(tables_full));
+    case("disk_of_the_log_full".into(), Box::new(log_full));
+    trials
+}
+
+/// Stopped and started again at once.
+fn restart(table: &str, mode: &str) {
+    let server = Server::start(&[]);
+    let world = World::new(&server.url(), "");
+    let pause = world.pause(table);
+    let mut run = world.disturb("");
+    world.wait_for(&run, "Lock");
+    server.stop(mode);
+    drop(pause);
+    server.start_again();
+    run.ends(0, "published to");
+    world.has_succeeded();
+}
+
+/// Away for longer than the run wants to wait.
+fn outage(table: &str) {
+    let server = Server::start(&[]);
+    let world = World::new(&server.url(), "");
+    let pause = world.pause(table);
+    let mut run = world.disturb(IMPATIENT);
+    world.wait_for(&run, "Lock");
+    server.stop("fast");
+    let error = run.ends(3, "error: PostgreSQL cannot be reached");
+    assert!(error.contains(IMPATIENT), "{error}");
+    drop(pause);
+    server.start_again();
+    if table == "runs" {
+        // It never began, as far as the record can tell.
+        world.shows(before());
+        world.recovers();
+    } else {
+        world.has_failed();
+    }
+}
+
+/// One moment of all that a run has, chosen as evenly as may be.
+fn cut(variable: &str, number: usize, of: usize) {
+    let world = World::new(&announced("PIPELINE_TEST_POSTGRES"), "");
+    let moments = moments(&world, variable);
+    let moment = (2 * number + 1) * moments / (2 * of);
+    let (plain, cutting) = (world.plain.clone(), world.cutting());
+    let act = move || drop(query(&plain, &cutting));
+    let proxy = Proxy::start(&host(&announced(variable)), Break::After { moment }, act);
+    let mut run = world.disturb_through(&proxy, "");
+    run.ends(0, "published to");
+    assert!(proxy.has_broken(), "{moment} of {moments}");
+    world.has_succeeded();
+}
+
+/// How many messages a run exchanges.
+fn moments(world: &World, variable: &str) -> usize {
+    static DIRECT: OnceLock<usize> = OnceLock::new();
+    static POOLED: OnceLock<usize> = OnceLock::new();
+    let counted = if variable.ends_with("PGBOUNCER") { &POOLED } else { &DIRECT };
+    *counted.get_or_init(|| {
+        let calm = World::new(&world.plain, "");
+        let proxy = Proxy::start(&host(&announced(variable)), Break::Never, || {});
+        calm.disturb_through(&proxy, "").ends(0, "published to");
+        proxy.moments()
+    })
+}
+
+/// A transaction whose end is lost on its way, or a connection that says nothing any more.
+fn lost(fault: Break) {
+    let url = announced("PIPELINE_TEST_POSTGRES");
+    let world = World::new(&url, "");
+    let proxy = Proxy::start(&host(&url), fault, || {});
+    let mut run = world.disturb_through(&proxy, "statement_timeout=1500ms");
+    run.ends(0, "published to");
+    assert!(proxy.has_broken());
+    world.has_succeeded();
+}
+
+/// The run cannot know that it has published, and says so.
+fn published_unheard() {
+    let url = announced("PIPELINE_TEST_POSTGRES");
+    let world = World::new(&url, "");
+    let proxy = Proxy::start(&host(&url), Break::AnswerForEver("state = 'succeeded'"), || {});
+    let mut run = world.disturb_through(&proxy, IMPATIENT);
+    run.ends(3, "the change may have been made");
+    world.has_succeeded();
+}
+
+/// Its processes stand still: connections open, and nobody answers.
+fn frozen() {
+    let server = Server::start(&[]);
+    let world = World::new(&server.url(), "");
+    let pause = world.pause("steps");
+    let mut run = world.disturb(&format!("{IMPATIENT}&statement_timeout=5s&connect_timeout=1"));
+    world.wait_for(&run, "Lock");
+    server.signal("STOP");
+    run.ends(3, "error: PostgreSQL took no connection within 2s");
+    drop(pause);
+    server.signal("CONT");
+    world.has_failed();
+}
+
+const READ_ONLY: &str = "ALTER DATABASE postgres SET default_transaction_read_only = on";
+const READ_WRITE: &str = "ALTER DATABASE postgres RESET default_transaction_read_only";
+
+/// A URL whose sessions may write all the same.
+fn writable(server: &Server) -> String {
+    format!("{}?options=-cdefault_transaction_read_only%3Doff", server.url())
+}
+
+fn read_only_for_a_moment() {
+    let server = Server::start(&[]);
+    let world = World::new(&server.url(), "");
+    let pause = world.pause("steps");
+    let mut run = world.disturb("");
+    world.wait_for(&run, "Lock");
+    server.query(READ_ONLY);
+    server.query(&world.cutting());
+    run.says("it is read-only");
+    drop(pause);
+    query(&writable(&server), READ_WRITE);
+    run.ends(0, "published to");
+    world.has_succeeded();
+}
+
+fn read_only_for_good() {
+    let server = Server::start(&[]);
+    let world = World::new(&server.url(), "");
+    server.query(READ_ONLY);
+    let mut run = world.disturb(IMPATIENT);
+    let error = run.ends(3, "error: PostgreSQL takes no changes: it is read-only");
+    assert!(error.contains("target_session_attrs=read-write"), "{error}");
+    world.shows(before());
+    query(&writable(&server), READ_WRITE);
+    world.shows(before());
+    world.recovers();
+}
+
+/// The primary is lost, its standby takes over, and the URL names both.
+fn failover() {
+    let primary = Server::start(&["synchronous_commit=remote_apply"]);
+    let standby = primary.standby();
+    primary.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    primary.query("SELECT pg_reload_conf()");
+    let both = format!("127.0.0.1:{},127.0.0.1:{}", primary.port(), standby.port());
+    let url = primary.url().replace(&format!("127.0.0.1:{}", primary.port()), &both);
+    let world = World::new(&url, "target_session_attrs=read-write");
+    let pause = world.pause("steps");
+    let mut run = world.disturb("");
+    world.wait_for(&run, "Lock");
+    primary.stop("immediate");
+    drop(pause);
+    query(&standby.url(), "SELECT pg_promote()");
+    run.ends(0, "published to");
+    world.has_succeeded();
+}
+
+fn no_connection_at_the_start() {
+    let server = Server::start(&["max_connections=4", "superuser_reserved_connections=1"]);
+    let world = World::new(&server.url(), "user=job");
+    let mut occupied: Vec<_> = (0..3).map(|_| Session::open(&world.plain, "SELECT 1")).collect();
+    let mut run = world.disturb("");
+    run.says("waiting for the audit store");
+    occupied.pop();
+    run.ends(0, "published to");
+    drop(occupied);
+    world.has_succeeded();
+}
+
+fn no_connection_for_good() {
+    let server = Server::start(&["max_connections=4", "superuser_reserved_connections=1"]);
+    let world = World::new(&server.url(), "user=job");
+    let occupied: Vec<_> = (0..3).map(|_| Session::open(&world.plain, "SELECT 1")).collect();
+    let mut run = world.disturb(IMPATIENT);
+    let error = run.ends(3, "error: PostgreSQL has no connection left");
+    assert!(error.contains("pooler"), "{error}");
+    drop(occupied);
+    // The server takes a moment to see that they are gone.
+    until("a free connection", || psql(&world.plain, "SELECT 1").ok());
+    world.shows(before());
+    world.recovers();
+}
+
+fn no_connection_in_a_run() {
+    let server = Server::start(&[]);
+    let world = World::new(&server.url(), "user=job");
+    let pause = world.pause("steps");
+    let mut run = world.disturb("");
+    world.wait_for(&run, "Lock");
+    server.query("ALTER ROLE job CONNECTION LIMIT 0");
+    server.query(&world.cutting());
+    until("a refused connection", || server.log().contains("too many connections").then_some(()));
+    drop(pause);
+    server.query("ALTER ROLE job CONNECTION LIMIT -1");
+    run.ends(0, "published to");
+    world.has_succeeded();
+}
+
+fn tables_full() {
+    let mut server = Server::start(&[]);
+    let disk = server.disk("small", "24m");
+    server.query(&format!("CREATE TABLESPACE small LOCATION '{}'", disk.display()));
+    server.query("CREATE DATABASE small TABLESPACE small");
+    let world = World::new(&server.url().replace("/postgres", "/small"), "");
+    let filler = Filler::start(&disk);
+    let mut run = world.disturb("");
+    let error = run.ends(3, "error: PostgreSQL has no disk space left");
+    assert!(error.contains("No space left on device"), "{error}");
+    world.shows(before());
+    drop(filler);
+    world.has_failed();
+}
+
+/// Without space for its log, the server gives up as a whole.
+fn log_full() {
+    let settings = &["min_wal_size=2MB", "max_wal_size=2MB", "wal_recycle=off"];
+    let server = Server::start_on_disk(settings, "96m");
+    let world = World::new(&server.url(), "");
+    let pause = world.pause("steps");
+    let mut run = world.disturb(IMPATIENT);
+    world.wait_for(&run, "Lock");
+    let filler = Filler::start(server.data());
+    // What is next goes into a new file.
+    drop(psql(&server.url(), "SELECT pg_switch_wal()"));
+    drop(pause);
+    let error = run.ends(3, "error: PostgreSQL");
+    assert!(!error.contains("a bug"), "{error}");
+    drop(filler);
+    until("the server is back", || {
+        psql(&server.url(), "SELECT 1").ok().or_else(|| {
+            server.try_start_again();
+            None
+        })
+    });
+    world.has_failed();
+}
+
+/// Takes all the room that a disk has, also what is given back, as long as this value is there.
+struct Filler {
+    path: PathBuf,
+    ended: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Filler {
+    fn start(disk: &Path) -> Self {
+        let path = disk.join("filler");
+        let mut file = File::create(&path).expect("a new file");
+        let mut fill = move || {
+            let mut block = vec![0; 1 << 16];
+            while !block.is_empty() {
+                if file.write_all(&block).is_err() {
+                    block.truncate(block.len() / 2);
+                }
+            }
+        };
+        fill();
+        let ended = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&ended);
+        let thread = thread::spawn(move || {
+            while !over.load(Ordering::SeqCst) {
+                fill();
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Self { path, ended, thread: Some(thread) }
+    }
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        drop(self.thread.take().map(thread::JoinHandle::join));
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+/// Host and port of a URL.
+fn host(url: &str) -> String {
+    let (_, rest) = url.split_once('@').expect("a user");
+    rest.split('/').next().expect("a host").to_owned()
+}
+
+/// The fingerprints of the two states, as runs make them that nobody disturbs.
+fn expected() -> &'static [Vec<String>; 2] {
+    static EXPECTED: OnceLock<[Vec<String>; 2]> = OnceLock::new();
+    EXPECTED.get_or_init(|| {
+        let project = Project::shipped(ROWS);
+        [BEFORE, NEXT].map(|arguments| {
+            project.ok(arguments);
+            project.fingerprints()
+        })
+    })
+}
+
+fn before() -> &'static [String] {
+    &expected()[0]
+}
+
+fn after() -> &'static [String] {
+    &expected()[1]
+}
+
+/// A warehouse with a published state, and its audit store in a schema of its own.
+struct World {
+    project: Project,
+    /// The URL for PostgreSQL's own tools.
+    plain: String,
+    /// That of the store.
+    url: String,
+    /// The schema, and the name of the run's connections.
+    name: String,
+}
+
+impl World {
+    fn new(plain: &str, parameters: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("fault_{}_{number}", std::process::id());
+        let project = Project::shipped(ROWS);
+        let plain = match parameters.strip_prefix("user=") {
+            Some(user) => {
+                query(
+                    plain,
+                    &format!("CREATE ROLE {user} LOGIN; CREATE SCHEMA {name} AUTHORIZATION {user}"),
+                );
+                plain.replace("pipeline@", &format!("{user}@"))
+            }
+            None => plain.to_owned(),
+        };
+        let url = format!("{plain}?schema={name}&sslmode=disable&{parameters}");
+        let config = fs::read_to_string(project.path("sql/pipeline.toml")).expect("a file");
+        project.file("sql/pipeline.toml", format!("audit = \"{url}\"\n{config}"));
+        project.ok(BEFORE);
+        let world = Self { project, plain, url, name };
+        world.shows(before());
+        world
+    }
+
+    /// Starts the run to be disturbed.
+    fn disturb(&self, parameters: &str) -> Run {
+        let url = &self.url;
+        self.start(&format!("{url}&application_name={}&{parameters}", self.name))
+    }
+
+    fn disturb_through(&self, proxy: &Proxy, parameters: &str) -> Run {
+        let url = self.url.replace(&host(&self.url), &format!("127.0.0.1:{}", proxy.port()));
+        self.start(&format!("{url}&application_name={}&{parameters}", self.name))
+    }
+
+    fn start(&self, url: &str) -> Run {
+        let mut command = self.project.command(DISTURBED);
+        command.env("PIPELINE_AUDIT", url).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Run::new(command.spawn().expect("the program starts"))
+    }
+
+    /// Holds up whoever wants to change a table.
+    fn pause(&self, table: &str) -> Session {
+        let lock = format!("BEGIN; LOCK TABLE {}.{table} IN SHARE MODE", self.name);
+        Session::open(&self.plain, &lock)
+    }
+
+    /// Waits until the run waits for something of this kind.
+    fn wait_for(&self, run: &Run, event: &str) {
+        let waiting = format!(
+            "SELECT 1 FROM pg_stat_activity
+             WHERE application_name = '{}' AND wait_event_type = '{event}'",
+            self.name
+        );
+        until("the run waits", || {
+            let waits = !query(&self.plain, &waiting).is_empty();
+            assert!(waits || !run.said().contains("error:"), "{}", run.said());
+            waits.then_some(())
+        });
+    }
+
+    /// The SQL that ends the run's connection.
+    fn cutting(&self) -> String {
+        format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{}'",
+            self.name
+        )
+    }
+
+    fn sql(&self, sql: &str) -> Vec<String> {
+        query(&self.plain, &format!("SET search_path = {}; {sql}", self.name))
+    }
+
+    /// What readers see.
+    fn shows(&self, state: &[String]) {
+        assert_eq!(self.project.fingerprints(), state);
+    }
+
+    /// The disturbed run did everything once, and there is nothing left for the next one.
+    fn has_succeeded(&self) {
+        self.shows(after());
+        let ended = self.sql("SELECT state FROM runs ORDER BY started");
+        assert_eq!(ended, ["succeeded", "succeeded"]);
+        let last = "(SELECT id FROM runs ORDER BY started DESC LIMIT 1)";
+        for (table, rows) in
+            [("steps", STEPS), ("versions", RELATIONS), ("publications", RELATIONS)]
+        {
+            let count = self.sql(&format!("SELECT count(*) FROM {table} WHERE run = {last}"));
+            assert_eq!(count, [rows], "{table}");
+        }
+        self.sql("UPDATE leases SET expires = now() WHERE run IS NOT NULL");
+        let next = self.project.ok(NEXT);
+        assert!(next.contains(&format!("0 steps ran, {STEPS} reused")), "{next}");
+        self.shows(after());
+    }
+
+    /// The disturbed run published nothing; the next one records its end and goes on from there.
+    fn has_failed(&self) {
+        self.shows(before());
+        self.recovers();
+        let ended = self.sql("SELECT state FROM runs ORDER BY started");
+        assert_eq!(ended, ["succeeded", "failed", "succeeded"]);
+    }
+
+    fn recovers(&self) {
+        // Else the next run waits for the end of the lease.
+        self.sql("UPDATE leases SET expires = now() WHERE run IS NOT NULL");
+        self.project.ok(NEXT);
+        self.shows(after());
+        assert!(self.sql("SELECT id FROM runs WHERE state = 'running'").is_empty());
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // A private server goes as a whole, and may be gone already.
+        drop(psql(&self.plain, &format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name)));
+    }
+}
+
+/// A program that runs; ended with this value.
+struct Run {
+    child: Child,
+    stderr: Arc<Mutex<String>>,
+    readers: Vec<thread::JoinHandle<String>>,
+}
+
+impl Run {
+    fn new(mut child: Child) -> Self {
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let (mut out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let told = Arc::clone(&stderr);
+        let readers = vec![
+            thread::spawn(move || {
+                let mut text = String::new();
+                drop(out.read_to_string(&mut text));
+                text
+            }),
+            thread::spawn(move || {
+                for line in BufReader::new(err).lines().map_while(Result::ok) {
+                    told.lock().unwrap().push_str(&(line + "\n"));
+                }
+                String::new()
+            }),
+        ];
+        Self { child, stderr, readers }
+    }
+
+    /// What it has said on stderr.
+    fn said(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
+    /// Waits until it says something.
+    fn says(&self, text: &str) {
+        until(text, || self.said().contains(text).then_some(()));
+    }
+
+    /// Waits for its end, with this code and these words. Gives stderr.
+    fn ends(&mut self, code: i32, words: &str) -> String {
+        let status = until("the run ends", || self.child.try_wait().expect("a child"));
+        let stdout: String = self.readers.drain(..).map(|reader| reader.join().unwrap()).collect();
+        let seen = Seen { code: status.code().unwrap_or(-1), stdout, stderr: self.said() };
+        assert_eq!(seen.code, code, "{}{}", seen.stdout, seen.stderr);
+        assert!(seen.stdout.contains(words) || seen.stderr.contains(words), "{}", seen.stderr);
+        seen.stderr
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A session beside the run, open as long as this value.
+struct Session(Child);
+
+impl Session {
+    /// Opens a session and does something in it.
+    fn open(url: &str, sql: &str) -> Self {
+        let mut child = Command::new(program("psql"))
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("psql");
+        let mut stdin = child.stdin.take().expect("stdin");
+        writeln!(stdin, "{sql};\n\\echo done").expect("a session");
+        child.stdin = Some(stdin);
+        let answers = BufReader::new(child.stdout.take().expect("stdout")).lines();
+        let done = answers.map_while(Result::ok).any(|line| line == "done");
+        assert!(done, "the session cannot do {sql}");
+        Self(child)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
