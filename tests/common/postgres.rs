@@ -185,8 +185,8 @@ impl Server {
     pub(crate) fn signal(&self, signal: &str) {
         let pid = fs::read_to_string(self.data.join("postmaster.pid")).expect("a running server");
         let pid = pid.lines().next().expect("its process").to_owned();
-        let children = Command::new("pgrep").args(["-P", &pid]).output().expect("pgrep");
-        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
         let mut kill = Command::new("kill");
         kill.arg(format!("-{signal}")).arg(&pid).args(children.split_whitespace());
         kill.stderr(Stdio::null()).status().expect("kill");
