@@ -92,7 +92,7 @@ impl Server {
             disks: vec![],
         };
         prepare(&mut server);
-        server.own(&server.folder.path().to_owned());
+        server.own(server.folder.path());
         let made = server.run(
             "initdb",
             &[
@@ -132,7 +132,7 @@ impl Server {
             settings: self.settings.clone(),
             disks: vec![],
         };
-        standby.own(&standby.folder.path().to_owned());
+        standby.own(standby.folder.path());
         let data = standby.data.to_str().expect("UTF-8").to_owned();
         let copied = standby.run("pg_basebackup", &["-D", &data, "-R", "-d", &self.url()]);
         assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
