@@ -8,6 +8,7 @@ mod limits;
 mod object_store;
 mod postgres;
 mod process;
+mod proxy;
 mod subject;
 
 use std::process::ExitCode;

@@ -5,11 +5,6 @@
 //! if nothing had happened, or say truthfully that it could not; readers see the one state or the
 //! other, whole; and the next run ends with the fingerprints of a run that nobody disturbed.
 
-#[path = "../common/proxy.rs"]
-mod proxy;
-#[path = "../common/postgres.rs"]
-mod server;
-
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -21,9 +16,9 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 
+use crate::common::postgres::{Server, announced, program, psql, query, until};
 use crate::common::{Project, Seen};
-use proxy::{Break, Proxy};
-use server::{Server, announced, program, psql, query, until};
+use crate::proxy::{Break, Proxy};
 
 const ROWS: usize = 500;
 /// What is published before.

@@ -13,8 +13,6 @@ mod readers;
 mod roles;
 mod runs;
 mod samples;
-#[path = "../common/postgres.rs"]
-mod server;
 mod sqlite;
 mod tls;
 mod views;

@@ -8,8 +8,8 @@ use pipeline::audit::{AuditStore, Lease, RunState};
 use pipeline::error::ErrorKind;
 
 use crate::common::Project;
+use crate::common::postgres::{Server, program, psql, query};
 use crate::samples::{change, param, run, table_step, text};
-use crate::server::{Server, program, psql, query};
 
 const USERS: &str = "
     CREATE ROLE migrator LOGIN IN ROLE pipeline_owner;

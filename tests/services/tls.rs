@@ -8,8 +8,8 @@ use pipeline::error::{Error, ErrorKind};
 use tempfile::TempDir;
 
 use crate::common::Project;
+use crate::common::postgres::{Server, announced, query};
 use crate::fixture::server_url;
-use crate::server::{Server, announced, query};
 
 const MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 
