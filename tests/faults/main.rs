@@ -10,6 +10,7 @@ mod postgres;
 mod process;
 mod proxy;
 mod subject;
+mod world;
 
 use std::process::ExitCode;
 
