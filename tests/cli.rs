@@ -490,6 +490,7 @@ fn help_pages() {
         ("help", &["--help"][..]),
         ("help_exec", &["exec", "--help"]),
         ("help_sql", &["sql", "--help"]),
+        ("help_audit_migrate", &["audit", "migrate", "--help"]),
     ] {
         settings().bind(|| insta::assert_snapshot!(name, project.ok(arguments)));
     }

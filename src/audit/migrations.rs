@@ -117,7 +117,7 @@ pub(super) fn readable(applied: &[Applied]) -> Result<bool> {
             "this store was written by an older pipeline: it lacks migration {}",
             missing.name
         ))
-        .with_hint("run `pipeline exec` once, which brings it up to date")),
+        .with_hint("run `pipeline exec` once, or `pipeline audit migrate`, as its owner")),
     }
 }
 
@@ -127,7 +127,7 @@ pub(super) fn foreign_tables(migration: &Migration) -> Error {
         "migration {} cannot be applied: the database holds tables of another program",
         migration.name
     ))
-    .with_hint("give the store a file, or a schema (?options=-csearch_path%3Dname), of its own")
+    .with_hint("give the store a file, or a schema (?schema=NAME), of its own")
 }
 
 #[cfg(test)]

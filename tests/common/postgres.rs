@@ -39,6 +39,7 @@ pub(crate) fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> 
 pub(crate) fn psql(url: &str, sql: &str) -> Result<Vec<String>, String> {
     let output = Command::new(program("psql"))
         .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql])
+        .env("PGCONNECT_TIMEOUT", "10")
         .stdin(Stdio::null())
         .output()
         .expect("psql");
@@ -60,6 +61,7 @@ pub(crate) struct Server {
     user: Option<(String, u32)>,
     port: u16,
     settings: Vec<String>,
+    disks: Vec<PathBuf>,
 }
 
 impl Server {
@@ -68,8 +70,17 @@ impl Server {
         Self::start_with(settings, |_| {})
     }
 
-    /// The same; `prepare` may change its folder, in which `data` does not exist yet.
+    /// Starts a server whose data are on a disk of their own, of this size.
+    pub(crate) fn start_on_disk(settings: &[&str], size: &str) -> Self {
+        Self::start_prepared(settings, |server| drop(server.disk("data", size)))
+    }
+
+    /// Starts a server; `prepare` may add to its folder.
     pub(crate) fn start_with(settings: &[&str], prepare: impl FnOnce(&Path)) -> Self {
+        Self::start_prepared(settings, |server| prepare(server.folder.path()))
+    }
+
+    fn start_prepared(settings: &[&str], prepare: impl FnOnce(&mut Self)) -> Self {
         // Every user may enter /tmp, whatever TMPDIR says.
         let folder = TempDir::with_prefix_in("pipeline-postgres.", "/tmp").expect("a folder");
         let mut server = Self {
@@ -78,8 +89,9 @@ impl Server {
             user: server_user(),
             port: 0,
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
+            disks: vec![],
         };
-        prepare(server.folder.path());
+        prepare(&mut server);
         server.own(server.folder.path());
         let made = server.run(
             "initdb",
@@ -93,15 +105,50 @@ impl Server {
             ],
         );
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        server.start_somewhere();
+        server
+    }
+
+    fn start_somewhere(&mut self) {
         // Only the server itself can tell for sure that a port is free. Not one of those that the
         // system gives to clients: it must be free again after a restart.
         for _ in 0..20 {
-            server.port = 20_000 + (RandomState::new().hash_one(()) % 12_000) as u16;
-            if server.try_start_again() {
-                return server;
+            self.port = 20_000 + (RandomState::new().hash_one(()) % 12_000) as u16;
+            if self.try_start_again() {
+                return;
             }
         }
-        panic!("{}", fs::read_to_string(server.folder.path().join("log")).unwrap_or_default());
+        panic!("{}", self.log());
+    }
+
+    /// Starts a server that follows this one and can take its place.
+    pub(crate) fn standby(&self) -> Self {
+        let folder = TempDir::with_prefix_in("pipeline-postgres.", "/tmp").expect("a folder");
+        let mut standby = Self {
+            data: folder.path().join("data"),
+            folder,
+            user: server_user(),
+            port: 0,
+            settings: self.settings.clone(),
+            disks: vec![],
+        };
+        standby.own(standby.folder.path());
+        let data = standby.data.to_str().expect("UTF-8").to_owned();
+        let copied = standby.run("pg_basebackup", &["-D", &data, "-R", "-d", &self.url()]);
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        standby.start_somewhere();
+        standby
+    }
+
+    /// A new disk of this size in the folder of the server.
+    pub(crate) fn disk(&mut self, name: &str, size: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::create_dir(&path).expect("a new folder");
+        let options = format!("size={size},mode=0777");
+        as_root("mount", &["-t", "tmpfs", "-o", &options, "tmpfs", path.to_str().expect("UTF-8")]);
+        self.disks.push(path.clone());
+        self.own(&path);
+        path
     }
 
     /// Gives a file or folder to the user that runs the server.
@@ -138,8 +185,8 @@ impl Server {
     pub(crate) fn signal(&self, signal: &str) {
         let pid = fs::read_to_string(self.data.join("postmaster.pid")).expect("a running server");
         let pid = pid.lines().next().expect("its process").to_owned();
-        let children = Command::new("pgrep").args(["-P", &pid]).output().expect("pgrep");
-        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
         let mut kill = Command::new("kill");
         kill.arg(format!("-{signal}")).arg(&pid).args(children.split_whitespace());
         kill.stderr(Stdio::null()).status().expect("kill");
@@ -147,6 +194,11 @@ impl Server {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -193,7 +245,23 @@ impl Drop for Server {
             self.signal("CONT");
             self.run("pg_ctl", &["stop", "-s", "-w", "-m", "immediate"]);
         }
+        for disk in &self.disks {
+            as_root("umount", &["--lazy", disk.to_str().expect("UTF-8")]);
+        }
     }
+}
+
+fn as_root(program: &str, arguments: &[&str]) {
+    let mut command = match server_user() {
+        Some(_) => Command::new(program),
+        None => {
+            let mut command = Command::new("sudo");
+            command.args(["--non-interactive", program]);
+            command
+        }
+    };
+    let done = command.args(arguments).status().expect("a program of the system");
+    assert!(done.success(), "{program} {arguments:?} needs root");
 }
 
 /// PostgreSQL refuses to run as root: then it is another user, with its id.

@@ -9,7 +9,9 @@ mod limits;
 mod object_store;
 mod postgres;
 mod process;
+mod proxy;
 mod subject;
+mod world;
 
 use std::process::ExitCode;
 

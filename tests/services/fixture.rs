@@ -11,7 +11,7 @@ use pipeline::error::Result;
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::server::announced;
+use crate::common::postgres::announced;
 
 /// An empty place for an audit store, gone after the test.
 #[derive(Debug, Clone)]

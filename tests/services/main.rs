@@ -2,6 +2,8 @@
 //! runs against every backend, PostgreSQL being a real server that `tests/run` starts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod fixture;
 mod leases;
 mod migrations;
@@ -11,8 +13,6 @@ mod readers;
 mod roles;
 mod runs;
 mod samples;
-#[path = "../common/postgres.rs"]
-mod server;
 mod sqlite;
 mod tls;
 mod views;

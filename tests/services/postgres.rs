@@ -5,9 +5,9 @@ use pipeline::error::{Error, ErrorKind};
 
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
+use crate::common::postgres::announced;
 use crate::fixture::{Fixture, server_url, with_pooler, with_postgres};
 use crate::samples::run;
-use crate::server::announced;
 
 const PASSWORD: &str = "hunter2-very-secret";
 

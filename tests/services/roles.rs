@@ -7,8 +7,9 @@ use std::time::Duration;
 use pipeline::audit::{AuditStore, Lease, RunState};
 use pipeline::error::ErrorKind;
 
+use crate::common::Project;
+use crate::common::postgres::{Server, program, psql, query};
 use crate::samples::{change, param, run, table_step, text};
-use crate::server::{Server, program, psql, query};
 
 const USERS: &str = "
     CREATE ROLE migrator LOGIN IN ROLE pipeline_owner;
@@ -192,4 +193,47 @@ async fn a_pending_migration_is_for_the_owner() {
     assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
     assert!(error.message().contains(&newest[0]), "{}", error.report());
     assert!(error.hint().unwrap().contains("pipeline audit migrate"), "{}", error.report());
+}
+
+#[tokio::test]
+async fn the_program_needs_no_more_than_its_role() {
+    let store = Store::new().await;
+    store.grant();
+    query(&store.plain("admin"), USERS);
+    let project = Project::shipped(200);
+    let run = |user: &str, arguments: &[&str]| {
+        let url = store.url(user);
+        let arguments = [arguments, &["--audit", &url]].concat();
+        let seen = project.run(&arguments);
+        assert!(!seen.stderr.contains("a bug"), "{}", seen.stderr);
+        (seen.code, seen.stdout + &seen.stderr)
+    };
+    let (code, said) = run("job", &["exec", "sql"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("hint: run `pipeline audit migrate` as the owner"), "{said}");
+    for (user, expected) in [("job", 2), ("analyst", 2), ("migrator", 0), ("job", 0)] {
+        let (code, said) = run(user, &["audit", "migrate"]);
+        assert_eq!(code, expected, "{user}: {said}");
+    }
+    let (_, said) = run("migrator", &["audit", "migrate"]);
+    assert!(said.contains("/audit is up to date"), "{said}");
+    store.grant();
+
+    for again in ["9 relations published", "0 steps ran, 15 reused"] {
+        let (code, said) = run("job", &["exec", "sql"]);
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains(again), "{said}");
+    }
+    for arguments in [
+        &["sql", "SELECT count(*) FROM eval.scores"][..],
+        &["sql", "SELECT * FROM audit.model_provenance"],
+        &["exec", "sql", "--dry-run"],
+    ] {
+        let (code, said) = run("analyst", arguments);
+        assert_eq!(code, 0, "{arguments:?}: {said}");
+    }
+    let (code, said) = run("analyst", &["exec", "sql"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("error: PostgreSQL denies access to the tables"), "{said}");
+    assert!(said.contains("roles.sql"), "{said}");
 }

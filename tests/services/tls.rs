@@ -7,8 +7,9 @@ use pipeline::audit::AuditStore;
 use pipeline::error::{Error, ErrorKind};
 use tempfile::TempDir;
 
+use crate::common::Project;
+use crate::common::postgres::{Server, announced, query};
 use crate::fixture::server_url;
-use crate::server::{Server, announced, query};
 
 const MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 
@@ -93,6 +94,24 @@ async fn a_server_without_tls_is_used_only_where_the_mode_allows() {
             assert!(error.message().contains("does not offer TLS"), "{}", error.report());
         }
     }
+}
+
+/// A password in plain text over a network is worth a word; over this machine's own is not.
+#[tokio::test]
+async fn plain_text_to_another_machine_is_told() {
+    let server = tokio::task::spawn_blocking(|| Server::start(&["ssl=off"])).await.unwrap();
+    let project = Project::new();
+    let says = |host: &str, mode: &str| {
+        let address = format!("{host}:{}", server.port());
+        let url = format!("postgresql://pipeline@{address}/postgres?hostaddr=127.0.0.1{mode}");
+        let seen = project.run(&["sql", "SELECT 1", "--audit", &url]);
+        assert_eq!(seen.code, 0, "{}", seen.stderr);
+        seen.stderr.contains("is not encrypted")
+    };
+    assert!(says("db.example", ""));
+    assert!(!says("db.example", "&sslmode=disable"));
+    assert!(!says("localhost", ""));
+    assert!(!says("127.0.0.1", ""));
 }
 
 #[tokio::test]

@@ -28,14 +28,8 @@ const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) struct Link {
     pub(super) address: Address,
-    line: Mutex<Line>,
-}
-
-/// The connection of the moment.
-struct Line {
-    client: Client,
-    /// The last outage outlasted all tries: the next failure is worth one try, not a wait.
-    given_up: bool,
+    /// The connection of the moment; None where the last outage outlasted all tries.
+    line: Mutex<Option<Client>>,
 }
 
 impl Link {
@@ -51,8 +45,7 @@ impl Link {
                 done => break done.map_err(|refusal| refusal.error)?,
             }
         };
-        let line = Mutex::new(Line { client, given_up: false });
-        Ok(Self { address, line })
+        Ok(Self { address, line: Mutex::new(Some(client)) })
     }
 
     /// Does `work` over the connection; after an outage, again over a new one.
@@ -62,34 +55,34 @@ impl Link {
     /// so where a commit may have been made.
     pub(super) async fn run<W: Work>(&self, work: &W) -> Result<W::Done> {
         let mut line = self.line.lock().await;
-        let mut session = Session { address: &self.address, in_doubt: false };
+        // An outage that all have waited for before is worth one try, not another wait.
+        let patience = line.as_ref().map_or(Duration::ZERO, |_| self.address.reconnect_deadline);
         let mut outage = None;
+        let mut session = Session { address: &self.address, in_doubt: false };
         loop {
-            let failure = match work.attempt(&mut line.client, session).await {
-                Ok(done) => {
-                    line.given_up = false;
-                    return Ok(done);
-                }
-                Err(failure) => failure,
+            let mut error = match &mut *line {
+                None => Error::io("there is no connection to PostgreSQL"),
+                Some(client) => match work.attempt(client, session).await {
+                    Ok(done) => return Ok(done),
+                    Err(failure) => {
+                        session.in_doubt |= matches!(failure, Failure::AtCommit(_));
+                        if failure.is_outage() {
+                            *line = None;
+                        }
+                        failure.certain().into()
+                    }
+                },
             };
-            session.in_doubt |= matches!(failure, Failure::AtCommit(_));
-            let away = failure.is_outage();
-            let mut error = Error::from(failure.certain());
-            if away {
-                let patience = match line.given_up {
-                    true => Duration::ZERO,
-                    false => self.address.reconnect_deadline,
-                };
-                let outage = outage.get_or_insert_with(|| Outage::new(patience));
+            if line.is_none() {
                 tracing::warn!(store = self.address.location, %error, "the audit store is away");
+                let outage = outage.get_or_insert_with(|| Outage::new(patience));
                 match self.restore(outage, error).await {
                     Ok(client) => {
-                        line.client = client;
+                        *line = Some(client);
                         continue;
                     }
                     Err(last) => error = last,
                 }
-                line.given_up = true;
             }
             return Err(if session.in_doubt { in_doubt(error) } else { error });
         }

@@ -2,7 +2,6 @@
 //!
 //! It reads what the client sends, message by message, and passes on what the server answers. It
 //! needs connections without TLS.
-#![allow(dead_code, clippy::expect_used, clippy::panic)]
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
