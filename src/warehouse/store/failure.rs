@@ -28,7 +28,8 @@ pub(super) enum Reason {
 }
 
 /// Codes in answers that say the same as others, or what status alone does not.
-const WRONG_KEYS: [&str; 3] = ["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"];
+const WRONG_KEYS: [&str; 4] =
+    ["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "XAdminUserNotFound"];
 const WRONG_REGION: [&str; 4] = [
     "PermanentRedirect",
     "AuthorizationHeaderMalformed",

@@ -122,7 +122,10 @@ impl HttpService for Service {
         };
         let text = String::from_utf8_lossy(&body);
         let code = element(&text, "Code");
-        let about_the_object = matches!(status.as_u16(), 404 | 409 | 412) && code != "NoSuchBucket";
+        let about_the_object = match status.as_u16() {
+            404 => ["", "NoSuchKey", "NoSuchUpload", "NoSuchVersion"].contains(&code.as_str()),
+            status => matches!(status, 409 | 412),
+        };
         if status.is_success() || about_the_object {
             return Ok(HttpResponse::from_parts(parts, body.into()));
         }
