@@ -136,6 +136,23 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A text, compressed.
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
+    use std::io::Write;
+    let mut child = Command::new("gzip")
+        .arg("-c")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("gzip");
+    // Written by a thread of its own: gzip gives while it takes.
+    let (mut to, text) = (child.stdin.take().expect("a pipe"), text.to_owned());
+    let writing = std::thread::spawn(move || to.write_all(text.as_bytes()));
+    let compressed = child.wait_with_output().expect("gzip").stdout;
+    writing.join().expect("a thread").expect("written");
+    compressed
+}
+
 /// insta settings that hide run ids, times and sizes.
 pub(crate) fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();

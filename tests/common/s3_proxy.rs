@@ -52,6 +52,8 @@ pub(crate) struct Rule {
     /// A part of the path.
     pub(crate) path: &'static str,
     pub(crate) fault: Fault,
+    /// How many are answered well before.
+    pub(crate) after: usize,
     /// How many of them; all where `None`.
     pub(crate) times: Option<usize>,
 }
@@ -195,6 +197,10 @@ impl State {
         let rule = rule.as_mut()?;
         let fits = rule.operation == asked.operation && asked.path.contains(rule.path);
         if !fits || rule.times == Some(0) {
+            return None;
+        }
+        if rule.after > 0 {
+            rule.after -= 1;
             return None;
         }
         rule.times = rule.times.map(|times| times - 1);

@@ -10,20 +10,44 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
-use crate::common::Project;
 use crate::common::places::Place;
 use crate::common::s3::{minio, prefix};
 use crate::common::s3_proxy::{Fault, Operation, Rule, S3Proxy};
+use crate::common::{Project, gzip};
 
-/// What fails: its name, the requests, and what the run was doing then.
-const OPERATIONS: [(&str, Operation, &str, &str); 7] = [
-    ("list_source", Operation::List, "/sources?", "source `t`: cannot list `s3://sources/[P]/flows`"),
-    ("read_source", Operation::Read, "/sources/", "source `t`: cannot read s3://sources/[P]/flows/a.csv"),
-    ("read_table", Operation::Read, "/raw/big/", "reading or writing failed"),
-    ("write_manifest", Operation::Put, "/raw/t/", "cannot write `raw/t/[V]/_manifest.json` in the warehouse"),
-    ("begin_upload", Operation::Begin, "/raw/big/", "reading or writing failed"),
-    ("write_part", Operation::Part, "/raw/big/", "reading or writing failed"),
-    ("complete_upload", Operation::Complete, "/raw/big/", "reading or writing failed"),
+/// What fails: its name, the requests, how many of them are answered before, and what the run was
+/// doing then.
+const OPERATIONS: [(&str, Operation, &str, usize, &str); 11] = [
+    (
+        "list_source",
+        Operation::List,
+        "/sources?",
+        0,
+        "source `t`: cannot list `s3://sources/[P]/flows`",
+    ),
+    (
+        "infer_source",
+        Operation::Read,
+        "/flows/",
+        0,
+        "source `t`: cannot read s3://sources/[P]/flows/a.csv",
+    ),
+    // The check and the run infer it; then it is read.
+    ("read_source", Operation::Read, "/flows/a.csv", 2, "reading or writing failed"),
+    ("read_compressed", Operation::Read, "/flows/b.csv.gz", 2, "reading or writing failed"),
+    ("open_table", Operation::Read, "/raw/big/", 0, "reading or writing failed"),
+    ("read_table", Operation::Read, "/raw/big/", 1, "reading or writing failed"),
+    ("write_file", Operation::Put, "/raw/t/", 0, "reading or writing failed"),
+    (
+        "write_manifest",
+        Operation::Put,
+        "_manifest.json",
+        0,
+        "cannot write `raw/t/[V]/_manifest.json` in the warehouse",
+    ),
+    ("begin_upload", Operation::Begin, "/raw/big/", 0, "reading or writing failed"),
+    ("write_part", Operation::Part, "/raw/big/", 0, "reading or writing failed"),
+    ("complete_upload", Operation::Complete, "/raw/big/", 0, "reading or writing failed"),
 ];
 
 /// How: its name, the answer, what is said of it, and the exit code where it lasts.
@@ -85,10 +109,11 @@ CREATE OR REPLACE TABLE raw.big AS SELECT event_id, sha256(CAST(event_id AS VARC
 CREATE OR REPLACE TABLE silver.sums AS SELECT count(*) AS n, max(a) AS a, (SELECT sum(id) FROM raw.t) AS s FROM raw.big;
 ";
 
-fn sources() -> [(&'static str, String); 2] {
+fn sources() -> [(&'static str, Vec<u8>); 2] {
     let lines = |from: u32| (from..from + 2000).map(|id| format!("{id},name-{id}\n"));
-    let file = |from| std::iter::once("id,name\n".to_owned()).chain(lines(from)).collect();
-    [("flows/a.csv", file(0)), ("flows/b.csv", file(2000))]
+    let file =
+        |from| -> String { std::iter::once("id,name\n".to_owned()).chain(lines(from)).collect() };
+    [("flows/a.csv", file(0).into_bytes()), ("flows/b.csv.gz", gzip(&file(2000)))]
 }
 
 impl Subject {
@@ -101,7 +126,8 @@ impl Subject {
         for (name, content) in sources() {
             flows.put(name, content);
         }
-        let source = format!("[sources.t]\nformat = \"csv\"\nlocation = \"s3://sources/{prefix}/flows\"");
+        let source =
+            format!("[sources.t]\nformat = \"csv\"\nlocation = \"s3://sources/{prefix}/flows\"");
         let project = Project::new();
         project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 'before' AS id;\n");
         let project =
@@ -137,8 +163,8 @@ fn undisturbed() -> &'static [String] {
 }
 
 fn rule(operation: usize, fault: usize, times: Option<usize>) -> Rule {
-    let (_, operation, path, _) = OPERATIONS[operation];
-    Rule { operation, path, fault: FAULTS[fault].1, times }
+    let (_, operation, path, after, _) = OPERATIONS[operation];
+    Rule { operation, path, after, fault: FAULTS[fault].1, times }
 }
 
 fn for_a_moment(operation: usize, fault: usize) {
@@ -158,7 +184,7 @@ fn for_good(operation: usize, fault: usize) {
     let run = subject.exec();
     assert!(clock.elapsed() < DEADLINE, "it took {:?}", clock.elapsed());
     assert!(subject.proxy.hits() > 0, "the fault did not come to pass");
-    let (_, asked, _, doing) = OPERATIONS[operation];
+    let (_, asked, _, _, doing) = OPERATIONS[operation];
     let (_, answer, said, code) = FAULTS[fault];
     if (asked, answer) == (Operation::Complete, Fault::Half) {
         // It is done whenever it is asked for; only the answers are lost.
@@ -172,8 +198,12 @@ fn for_good(operation: usize, fault: usize) {
     let cause = line("cause: ").unwrap_or_else(|| panic!("no cause in:\n{}", run.stderr));
     assert!(cause.ends_with(said), "{}", run.stderr);
     let hint = match code {
-        3 => "hint: a retry may help; `timeout`, `max_retries` and `retry_deadline` in [s3] say for how long one run tries",
-        _ if said.starts_with("403") => "hint: the credentials need the right to list and read there, and for a warehouse to write and delete",
+        3 => {
+            "hint: a retry may help; `timeout`, `max_retries` and `retry_deadline` in [s3] say for how long one run tries"
+        }
+        _ if said.starts_with("403") => {
+            "hint: the credentials need the right to list and read there, and for a warehouse to write and delete"
+        }
         _ => "hint: create the bucket, or correct the location",
     };
     assert_eq!(line("hint: "), Some(hint), "{}", run.stderr);
@@ -203,7 +233,13 @@ impl Subject {
 /// Each answer brings half of what is left. object_store alone would give up after one retry.
 fn reads_go_on() {
     let subject = Subject::new(&PATIENCE.replace("max_retries = 3", "max_retries = 1"));
-    let half = Rule { operation: Operation::Read, path: "/flows/b.csv", fault: Fault::Half, times: Some(8) };
+    let half = Rule {
+        operation: Operation::Read,
+        path: "/flows/a.csv",
+        after: 0,
+        fault: Fault::Half,
+        times: Some(8),
+    };
     subject.proxy.set(Some(half));
     let run = subject.exec();
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -221,7 +257,8 @@ fn nobody_there() {
     let run = subject.exec();
     assert!(clock.elapsed() < DEADLINE, "it took {:?}", clock.elapsed());
     assert_eq!(run.code, 3, "{}", run.stderr);
-    let doing = format!("error: the warehouse `{}` cannot be written", subject.place.store.location());
+    let doing =
+        format!("error: the warehouse `{}` cannot be written", subject.place.store.location());
     assert!(run.stderr.contains(&doing), "{}", run.stderr);
     assert!(run.stderr.contains("Connection refused (os error 111)"), "{}", run.stderr);
     assert_eq!(subject.project.fingerprints(), before, "readers of the record need no store");
@@ -230,9 +267,13 @@ fn nobody_there() {
 fn cancelled_in_silence() {
     let patience = PATIENCE.replace("timeout = \"1s\"\nc", "timeout = \"10m\"\nc");
     let subject = Subject::new(&patience);
-    subject.proxy.set(Some(rule(5, 4, None)));
+    subject.proxy.set(Some(rule(9, 4, None)));
     let mut run = subject.project.command(&["exec", "sql", "--partitions", "1"]);
-    let mut run = run.stderr(std::process::Stdio::null()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut run = run
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     let clock = Instant::now();
     while subject.proxy.hits() == 0 {
         if clock.elapsed() > DEADLINE {

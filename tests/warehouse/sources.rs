@@ -1,21 +1,8 @@
 //! Sources and external tables in buckets, with the meaning that they have on a disk.
 
-use super::common::Project;
 use super::common::places::Place;
 use super::common::s3::{Server, prefix, servers};
-
-/// Gzip of the lines `id,name`, `1,a`, `2,b`.
-fn gzip(text: &str) -> Vec<u8> {
-    use std::io::Write;
-    let mut child = std::process::Command::new("gzip")
-        .arg("-c")
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("gzip");
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    child.wait_with_output().unwrap().stdout
-}
+use super::common::{Project, gzip};
 
 /// An empty place in the bucket `sources`, and its location.
 fn bucket(server: &Server) -> (Place, String) {
@@ -134,10 +121,7 @@ fn a_source_may_be_in_a_bucket_while_the_warehouse_is_on_a_disk() {
         project.ok(&["exec", "sql"]);
         assert_eq!(ids(&project), "1 2", "{}", server.name);
         let uris = project.rows("SELECT source FROM audit.lineage ORDER BY source");
-        assert_eq!(
-            uris,
-            [1, 2].map(|n| format!("{}/flows/{}.csv", root, ["a", "b"][n - 1]))
-        );
+        assert_eq!(uris, [1, 2].map(|n| format!("{}/flows/{}.csv", root, ["a", "b"][n - 1])));
         let again = project.ok(&["exec", "sql"]);
         assert!(again.contains("reused"), "{}: {again}", server.name);
         project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT * FROM landing.t;\n");

@@ -14,7 +14,7 @@ use datafusion::object_store::{ClientConfigKey, ClientOptions};
 
 use super::failure::{Failure, Reason};
 use crate::config::S3Settings;
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, Result};
 
 /// Makes clients with the limits and the trust of the settings.
 #[derive(Debug, Clone)]
@@ -99,7 +99,7 @@ impl HttpService for Service {
         let asked = asked(&request);
         let lost = |error: HttpError, kind: HttpErrorKind| {
             self.in_doubt.fetch_or(begins_upload, Ordering::Relaxed);
-            broken(asked.clone(), &error, kind)
+            failed(Failure { request: asked.clone(), reason: Reason::of_broken(&error) }, kind)
         };
         let response = match self.client.call(request).await {
             Ok(response) => response,
@@ -141,20 +141,6 @@ fn asked(request: &HttpRequest) -> String {
     let scheme = uri.scheme_str().unwrap_or_default();
     let host = uri.authority().map(|host| host.as_str()).unwrap_or_default();
     format!("{} {scheme}://{host}{}", request.method(), uri.path())
-}
-
-/// The failure of a request without a whole answer.
-fn broken(asked: String, error: &HttpError, kind: HttpErrorKind) -> HttpError {
-    let causes = chain(error);
-    let text = causes.last().map_or_else(String::new, ToString::to_string);
-    let untrusted = causes
-        .iter()
-        .any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))));
-    let reason = match untrusted {
-        true => Reason::Untrusted { text },
-        false => Reason::Broken { kind, text },
-    };
-    failed(Failure { request: asked, reason }, kind)
 }
 
 /// The failure as object_store takes it: it retries what may help, with its waits and its deadline.
