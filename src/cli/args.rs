@@ -154,7 +154,7 @@ struct PlaceArgs {
     config: Option<PathBuf>,
 
     /// Root of all layers [default: warehouse]
-    #[arg(long, value_name = "FOLDER", env = env::WAREHOUSE)]
+    #[arg(long, value_name = "FOLDER", env = env::WAREHOUSE, hide_env_values = true)]
     warehouse: Option<String>,
 
     /// Audit store: postgres://USER@HOST/DATABASE or a SQLite file [default: audit.db in the warehouse]

@@ -62,8 +62,12 @@ impl Project {
 
     /// Sets an environment variable of the program.
     pub(crate) fn env(&mut self, name: &str, value: &str) {
-        self.variables.retain(|(known, _)| known != name);
+        self.unset(name);
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.variables.retain(|(known, _)| known != name);
     }
 
     /// The program, to be run in the project's folder with a clean environment.

@@ -3,6 +3,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use datafusion::object_store::ClientOptions;
+use datafusion::object_store::aws::{AwsAuthorizer, AwsCredential};
+use datafusion::object_store::client::{HttpConnector, HttpRequest, ReqwestConnector};
+
 use super::Project;
 
 /// One server.
@@ -45,7 +49,57 @@ pub(crate) fn prefix() -> String {
     format!("test-{now}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Keys of a session, which end by themselves.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) key: String,
+    pub(crate) secret: String,
+    pub(crate) token: String,
+}
+
+impl Session {
+    /// The keys as a shared credentials file.
+    pub(crate) fn as_file(&self) -> String {
+        let Self { key, secret, token } = self;
+        format!(
+            "[default]\naws_access_key_id={key}\naws_secret_access_key={secret}\naws_session_token={token}\n"
+        )
+    }
+}
+
 impl Server {
+    /// New keys with the rights of the server's own; MinIO gives them.
+    pub(crate) fn session(&self) -> Session {
+        let body = "Action=AssumeRole&Version=2011-06-15&DurationSeconds=3600";
+        let mut request = HttpRequest::new(bytes::Bytes::from(body).into());
+        *request.method_mut() = "POST".parse().expect("a method");
+        *request.uri_mut() = self.endpoint.parse().expect("a URL");
+        let form = "application/x-www-form-urlencoded".parse().expect("a header");
+        request.headers_mut().insert("content-type", form);
+        let keys = AwsCredential {
+            key_id: self.key.clone(),
+            secret_key: self.secret.clone(),
+            token: None,
+        };
+        AwsAuthorizer::new(&keys, "sts", "us-east-1").authorize(&mut request, None);
+        let text = tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let options = ClientOptions::new().with_allow_http(true);
+            let client = ReqwestConnector::default().connect(&options).expect("a client");
+            let answer = client.execute(request).await.expect("an answer");
+            let body = answer.into_body().bytes().await.expect("all of it");
+            String::from_utf8(body.to_vec()).expect("UTF-8")
+        });
+        let part = |name: &str| -> String {
+            let rest = text.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("{text}")).1;
+            rest.split_once('<').expect("an end").0.to_owned()
+        };
+        Session {
+            key: part("AccessKeyId"),
+            secret: part("SecretAccessKey"),
+            token: part("SessionToken"),
+        }
+    }
+
     /// The keys as a shared credentials file.
     pub(crate) fn credentials(&self) -> String {
         let (key, secret) = (&self.key, &self.secret);

@@ -7,12 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use datafusion::object_store::ClientOptions;
-use datafusion::object_store::aws::{AwsAuthorizer, AwsCredential};
-use datafusion::object_store::client::{HttpConnector, HttpRequest, ReqwestConnector};
-
 use super::common::Project;
-use super::common::s3::{Server, minio, prefix, servers};
+use super::common::s3::{Server, Session, minio, prefix, servers};
 use super::common::s3_proxy::S3Proxy;
 
 /// A project whose keys come from a file beside it.
@@ -23,46 +19,6 @@ fn with_file(server: &Server) -> Project {
     project.file("keys", server.credentials());
     project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a;\n");
     project
-}
-
-/// Keys of a session, as a server of tokens gives them.
-fn session_keys(server: &Server) -> AwsCredential {
-    let body = "Action=AssumeRole&Version=2011-06-15&DurationSeconds=3600";
-    let mut request = HttpRequest::new(bytes::Bytes::from(body).into());
-    *request.method_mut() = "POST".parse().unwrap();
-    *request.uri_mut() = server.endpoint.parse().unwrap();
-    let form = "application/x-www-form-urlencoded".parse().unwrap();
-    request.headers_mut().insert("content-type", form);
-    let root = AwsCredential {
-        key_id: server.key.clone(),
-        secret_key: server.secret.clone(),
-        token: None,
-    };
-    AwsAuthorizer::new(&root, "sts", "us-east-1").authorize(&mut request, None);
-    let text = tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let options = ClientOptions::new().with_allow_http(true);
-        let client = ReqwestConnector::default().connect(&options).unwrap();
-        let answer = client.execute(request).await.unwrap();
-        let body = answer.into_body().bytes().await.unwrap();
-        String::from_utf8(body.to_vec()).unwrap()
-    });
-    let part = |name: &str| -> String {
-        let rest = text.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("{text}")).1;
-        rest.split_once('<').unwrap().0.to_owned()
-    };
-    AwsCredential {
-        key_id: part("AccessKeyId"),
-        secret_key: part("SecretAccessKey"),
-        token: Some(part("SessionToken")),
-    }
-}
-
-fn as_file(keys: &AwsCredential) -> String {
-    let AwsCredential { key_id, secret_key, token } = keys;
-    let token = token.as_deref().unwrap();
-    format!(
-        "[default]\naws_access_key_id={key_id}\naws_secret_access_key={secret_key}\naws_session_token={token}\n"
-    )
 }
 
 #[test]
@@ -104,25 +60,25 @@ fn the_file_in_the_home_folder_is_found() {
 #[test]
 fn session_tokens_come_from_the_environment() {
     let server = minio();
-    let keys = session_keys(&server);
+    let keys = server.session();
     let mut project = Project::new().on(&server, &format!("s3://warehouse/{}", prefix()), "");
     project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a;\n");
-    project.env("AWS_ACCESS_KEY_ID", &keys.key_id);
-    project.env("AWS_SECRET_ACCESS_KEY", &keys.secret_key);
+    project.env("AWS_ACCESS_KEY_ID", &keys.key);
+    project.env("AWS_SECRET_ACCESS_KEY", &keys.secret);
     let without = project.run(&["exec", "sql"]);
     assert_eq!(without.code, 2, "{}", without.stderr);
     // A line break at the end, as a secret made with `echo` has it.
-    project.env("AWS_SESSION_TOKEN", &format!("{}\n", keys.token.unwrap()));
+    project.env("AWS_SESSION_TOKEN", &format!("{}\n", keys.token));
     project.ok(&["exec", "sql"]);
 }
 
 #[test]
 fn keys_may_be_rotated_while_a_run_works() {
     let server = minio();
-    let (first, second) = (session_keys(&server), session_keys(&server));
+    let (first, second) = (server.session(), server.session());
     let proxy = S3Proxy::start(&server);
     let project = with_file(&proxy.server(&server));
-    project.file("keys", as_file(&first));
+    project.file("keys", first.as_file());
     let steps: String = (0..40)
         .map(|n| format!("CREATE OR REPLACE TABLE raw.t{n} AS SELECT {n} AS a;\n"))
         .collect();
@@ -140,13 +96,13 @@ fn keys_may_be_rotated_while_a_run_works() {
         std::thread::sleep(Duration::from_millis(2));
     }
     // Replaced in one moment, as a mounted secret is.
-    std::fs::write(project.path("new"), as_file(&second)).unwrap();
+    std::fs::write(project.path("new"), second.as_file()).unwrap();
     std::fs::rename(project.path("new"), project.path("keys")).unwrap();
     let code = run.wait().expect("it ends").code();
     assert_eq!(code, Some(0), "{}", std::fs::read_to_string(&stderr).unwrap());
     let keys: Vec<_> = proxy.asked().into_iter().map(|asked| asked.key).collect();
-    assert_eq!(keys.first(), Some(&first.key_id));
-    assert_eq!(keys.last(), Some(&second.key_id), "the new keys are in use");
+    assert_eq!(keys.first(), Some(&first.key));
+    assert_eq!(keys.last(), Some(&second.key), "the new keys are in use");
     assert_eq!(project.value("SELECT count(*) FROM audit.current"), "40");
 }
 
@@ -157,7 +113,7 @@ struct TokenServer {
 }
 
 impl TokenServer {
-    fn start(keys: AwsCredential, token: &'static str) -> Self {
+    fn start(keys: Session, token: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(AtomicUsize::new(0));
@@ -192,8 +148,8 @@ impl TokenServer {
     }
 }
 
-fn answer(keys: &AwsCredential) -> String {
-    let AwsCredential { key_id, secret_key, token } = keys;
+fn answer(keys: &Session) -> String {
+    let Session { key_id, secret_key, token } = keys;
     let token = token.as_deref().unwrap();
     format!(
         "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{key_id}</AccessKeyId><SecretAccessKey>{secret_key}</SecretAccessKey><SessionToken>{token}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
@@ -203,7 +159,7 @@ fn answer(keys: &AwsCredential) -> String {
 #[test]
 fn a_web_identity_is_exchanged_for_keys() {
     let server = minio();
-    let tokens = TokenServer::start(session_keys(&server), "WebIdentityToken=identity-token");
+    let tokens = TokenServer::start(server.session(), "WebIdentityToken=identity-token");
     let mut project = Project::new();
     project.configure(&server, &format!("s3://warehouse/{}", prefix()), "max_retries = 1");
     project.file("sql/1.sql", "CREATE OR REPLACE TABLE raw.t AS SELECT 1 AS a;\n");
