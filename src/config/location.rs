@@ -79,7 +79,7 @@ impl Location {
         }
         let segments: Vec<_> = key.split('/').filter(|segment| !segment.is_empty()).collect();
         let refused = |s: &&str| [".", ".."].contains(s) || s.contains(char::is_control);
-        if segments.iter().any(|segment| refused(segment)) {
+        if segments.iter().any(refused) {
             return Err(Error::configuration(format!(
                 "`s3://{}` has a `.`, a `..` or a control character as part of its key",
                 rest.escape_debug()

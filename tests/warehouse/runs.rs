@@ -138,6 +138,9 @@ fn a_first_try_says_what_is_missing() {
     project.ok(&on_s3);
     let missing = ["exec", "sql", "--warehouse", "s3://no-such-bucket/x", "--audit", "other.db"];
     fails(&project, &missing, &["404 NoSuchBucket", "create the bucket, or correct the location"]);
+    // A typing error does not bind the record to a warehouse that does not exist.
+    let corrected = format!("s3://warehouse/{}", prefix());
+    project.ok(&["exec", "sql", "--warehouse", &corrected, "--audit", "other.db"]);
     let secret = ["exec", "sql", "--warehouse", "s3://KEY:hunter2@bucket/x", "--audit", "other.db"];
     fails(&project, &secret, &["holds neither credentials nor a server"]);
     assert!(!project.run(&secret).stderr.contains("hunter2"));
