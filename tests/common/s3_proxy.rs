@@ -224,7 +224,7 @@ fn peek_head(client: &TcpStream) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn header(head: &str, name: &str) -> Option<String> {
+pub(crate) fn header(head: &str, name: &str) -> Option<String> {
     let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")));
     Some(line?.split_once(':')?.1.trim().to_owned())
 }
@@ -254,7 +254,7 @@ fn classify(head: &str) -> Asked {
 }
 
 /// Head and body of an answer, as they came.
-fn answer(server: &mut TcpStream, headless: bool) -> io::Result<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn answer(server: &mut TcpStream, headless: bool) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut head = vec![];
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];

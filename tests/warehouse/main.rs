@@ -8,4 +8,5 @@ mod credentials;
 mod runs;
 mod sources;
 mod store;
+mod tls;
 mod uploads;
