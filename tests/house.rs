@@ -90,6 +90,16 @@ fn the_configuration_knows_no_other_room() {
 }
 
 #[test]
+fn one_folder_builds_object_stores() {
+    for file in sources("src") {
+        if !file.starts_with(root().join("src/warehouse/store")) {
+            let below = file.strip_prefix(root()).expect("below").to_str().expect("UTF-8");
+            never(below, &["AmazonS3", "LocalFileSystem::", "object_store::aws", "reqwest"]);
+        }
+    }
+}
+
+#[test]
 fn the_warehouse_does_not_drive() {
     never("src/warehouse", &["crate::pipeline", "crate::session", "crate::cli"]);
 }

@@ -153,8 +153,8 @@ struct PlaceArgs {
     #[arg(long, value_name = "FILE", env = env::CONFIG)]
     config: Option<PathBuf>,
 
-    /// Root of all layers [default: warehouse]
-    #[arg(long, value_name = "FOLDER", env = env::WAREHOUSE)]
+    /// Root of all layers: a folder or s3://BUCKET/PREFIX [default: warehouse]
+    #[arg(long, value_name = "LOCATION", env = env::WAREHOUSE, hide_env_values = true)]
     warehouse: Option<String>,
 
     /// Audit store: postgres://USER@HOST/DATABASE or a SQLite file [default: audit.db in the warehouse]
@@ -173,7 +173,7 @@ struct SettingsArgs {
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     params: Vec<(String, String)>,
 
-    /// File, folder or glob behind `landing.NAME` (repeatable)
+    /// File, folder or glob behind `landing.NAME`, also in s3:// (repeatable)
     #[arg(long = "source", value_name = "NAME=PATH", value_parser = pair)]
     sources: Vec<(String, String)>,
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
+use super::duration::parse_duration;
 use super::env;
 use super::secret::Secret;
 use crate::error::{Error, Result};
@@ -295,12 +296,13 @@ fn truth(name: &str, text: &str) -> Result<bool> {
 
 fn duration(key: &str, text: Option<String>, default_ms: u64) -> Result<Duration> {
     let Some(text) = text else { return Ok(Duration::from_millis(default_ms)) };
-    let read = humantime::parse_duration(&text).ok();
-    let duration = read.filter(|duration| !(duration.is_zero() && key.ends_with("timeout")));
-    duration.ok_or_else(|| {
-        Error::configuration(format!("[s3]: `{key} = \"{text}\"` is not a time"))
-            .with_hint("write a number with a unit, for example \"500ms\", \"30s\" or \"3m\"")
-    })
+    let wrong = |reason| Error::configuration(format!("`{key}` in [s3]: {reason}"));
+    match parse_duration(&text).map_err(wrong)? {
+        duration if duration.is_zero() && key.ends_with("timeout") => {
+            Err(wrong(format!("`{text}` is no time to wait at all")))
+        }
+        duration => Ok(duration),
+    }
 }
 
 #[cfg(test)]

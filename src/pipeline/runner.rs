@@ -114,17 +114,24 @@ pub async fn exec(
             origin: param.origin.to_string(),
         })
         .collect();
-    let lease = acquire(settings, &audit, &run, observer, cancel.as_mut()).await;
+    let bindable = tokio::select! {
+        tried = try_new_warehouse(settings, &stores, &audit) => tried,
+        signal = &mut cancel => Err(cancelled(signal)),
+    };
+    let lease = match bindable {
+        Ok(()) => acquire(settings, &audit, &run, observer, cancel.as_mut()).await,
+        Err(error) => Err(error),
+    };
     // A run that was refused the warehouse is on record too.
     let begun = audit.begin_run(&record, &params).await;
     let on_record = begun.is_ok();
-    let outcome = match (&lease, begun) {
-        (Err(refused), _) => Err(refused.repeat()),
-        (Ok(_), Err(error)) => Err(error),
+    let (lease, outcome) = match (lease, begun) {
+        (Err(refused), _) => (None, Err(refused)),
+        (Ok(lease), Err(error)) => (Some(lease), Err(error)),
         (Ok(lease), Ok(())) => {
-            let held = hold(settings, options, &stores, &audit, lease, observer, cancel).await;
+            let held = hold(settings, options, &stores, &audit, &lease, observer, cancel).await;
             stores.settle().await;
-            held
+            (Some(lease), held)
         }
     };
     if let (Err(error), true) = (&outcome, on_record) {
@@ -138,12 +145,21 @@ pub async fn exec(
         }
     }
     // Last: a run that begins now must find this one ended.
-    if let Ok(lease) = &lease
+    if let Some(lease) = &lease
         && let Err(error) = audit.release_lease(lease).await
     {
         tracing::warn!(%run, %error, "the lease could not be released; it expires by itself");
     }
     outcome.map_err(|error| error.with_context("run", run.as_str()))
+}
+
+/// An error where the audit store is new and the warehouse cannot be written: the first lease binds
+/// the one to the other, and a misspelt name must not be bound.
+async fn try_new_warehouse(settings: &Settings, stores: &Stores, audit: &AuditStore) -> Result<()> {
+    match audit.warehouse().await? {
+        Some(_) => Ok(()),
+        None => Store::open(settings, stores)?.create().await,
+    }
 }
 
 fn cancelled(signal: &str) -> Error {

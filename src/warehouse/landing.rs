@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingTableUrl, PartitionedFile};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::table_schema::TableSchema;
@@ -21,6 +22,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::union::UnionExec;
 
 use super::listing::{FileKind, list, listing_url, shown, uri};
+use super::parquet;
 use super::source_schema::{common_schema, with_types};
 use super::store::{io_failure, store_failure};
 use crate::config::{Location, SourceFormat, SourceSettings, TextOptions};
@@ -201,7 +203,11 @@ impl TableProvider for OpenSource {
                 .with_projection_indices(projection.cloned())?
                 .with_limit(limit)
                 .build();
-            plans.push(part.format.create_physical_plan(state, config).await?);
+            let format: &dyn std::any::Any = part.format.as_ref();
+            plans.push(match format.is::<ParquetFormat>() {
+                true => parquet::scan(state, config)?,
+                false => part.format.create_physical_plan(state, config).await?,
+            });
         }
         match plans.len() {
             1 => Ok(plans.remove(0)),

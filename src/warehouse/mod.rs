@@ -11,6 +11,7 @@ mod landing;
 mod listing;
 mod malformed;
 mod manifest;
+mod parquet;
 mod relation;
 mod schema;
 mod schemas;

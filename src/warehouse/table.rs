@@ -10,7 +10,6 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Statistics;
 use datafusion::common::project_schema;
 use datafusion::common::stats::Precision;
-use datafusion::datasource::file_format::{FileFormat, parquet::ParquetFormat};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
@@ -20,6 +19,7 @@ use datafusion::object_store::ObjectMeta;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
+use super::parquet;
 use super::store::Store;
 use crate::audit::FileRecord;
 
@@ -98,7 +98,7 @@ impl TableProvider for VersionTable {
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
-        ParquetFormat::default().create_physical_plan(state, config).await
+        parquet::scan(state, config)
     }
 
     fn supports_filters_pushdown(

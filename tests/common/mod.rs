@@ -2,7 +2,10 @@
 #![allow(dead_code, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 pub(crate) mod namespace;
+pub(crate) mod places;
 pub(crate) mod postgres;
+pub(crate) mod s3;
+pub(crate) mod s3_proxy;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +16,7 @@ use tempfile::TempDir;
 /// A folder with `sql/`, data files and a warehouse.
 pub(crate) struct Project {
     dir: TempDir,
+    variables: Vec<(String, String)>,
 }
 
 /// What a user sees of one command.
@@ -25,7 +29,8 @@ pub(crate) struct Seen {
 impl Project {
     /// An empty project; the configuration names the warehouse beside the scripts.
     pub(crate) fn new() -> Self {
-        let project = Self { dir: TempDir::new().expect("a temporary folder") };
+        let dir = TempDir::new().expect("a temporary folder");
+        let project = Self { dir, variables: vec![] };
         project.file("sql/pipeline.toml", "warehouse = \"../warehouse\"\n");
         project
     }
@@ -55,11 +60,22 @@ impl Project {
         self
     }
 
+    /// Sets an environment variable of the program.
+    pub(crate) fn env(&mut self, name: &str, value: &str) {
+        self.unset(name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.variables.retain(|(known, _)| known != name);
+    }
+
     /// The program, to be run in the project's folder with a clean environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
         command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -122,6 +138,23 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             false => drop(fs::copy(entry.path(), target).expect("a copy")),
         }
     }
+}
+
+/// A text, compressed.
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
+    use std::io::Write;
+    let mut child = Command::new("gzip")
+        .arg("-c")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("gzip");
+    // Written by a thread of its own: gzip gives while it takes.
+    let (mut to, text) = (child.stdin.take().expect("a pipe"), text.to_owned());
+    let writing = std::thread::spawn(move || to.write_all(text.as_bytes()));
+    let compressed = child.wait_with_output().expect("gzip").stdout;
+    writing.join().expect("a thread").expect("written");
+    compressed
 }
 
 /// insta settings that hide run ids, times and sizes.

@@ -8,15 +8,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{
-    CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
+    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, Result,
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
 
-use super::client::Client;
+use super::client::{Client, generic};
+use super::failure::{Failure, Reason};
 use super::upload::Upload;
+use crate::error::chain;
 
 /// One bucket.
 #[derive(Debug, Clone)]
@@ -134,10 +137,21 @@ impl Reading {
                         let rest = reading.client.s3.get_opts(&reading.location, options).await?;
                         reading.stream = rest.into_stream();
                     }
-                    Some(Err(error)) => return Err(error),
+                    Some(Err(error)) => return Err(reading.broken(error)),
                 }
             }
         };
         futures::stream::try_unfold(start, next).boxed()
+    }
+
+    /// The error that ends the reading, with the object that it is about.
+    fn broken(&self, error: Error) -> Error {
+        match chain(&error).into_iter().any(|cause| cause.is::<Failure>()) {
+            true => error,
+            false => generic(Failure {
+                request: format!("reading {}/{}", self.client, self.location),
+                reason: Reason::of_broken(&error),
+            }),
+        }
     }
 }

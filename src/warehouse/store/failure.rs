@@ -28,13 +28,31 @@ pub(super) enum Reason {
 }
 
 /// Codes in answers that say the same as others, or what status alone does not.
-const WRONG_KEYS: [&str; 3] = ["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"];
+const WRONG_KEYS: [&str; 4] =
+    ["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "XAdminUserNotFound"];
 const WRONG_REGION: [&str; 4] = [
     "PermanentRedirect",
     "AuthorizationHeaderMalformed",
     "IllegalLocationConstraintException",
     "IncorrectEndpoint",
 ];
+
+impl Reason {
+    /// The reason of an error without a whole answer: its innermost cause.
+    pub(super) fn of_broken(error: &(dyn StdError + 'static)) -> Self {
+        let causes = chain(error);
+        let text = causes.last().map_or_else(String::new, ToString::to_string);
+        let untrusted = causes.iter().any(|cause| {
+            matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
+        });
+        if untrusted {
+            return Self::Untrusted { text };
+        }
+        let http = causes.iter().find_map(|cause| cause.downcast_ref::<HttpError>());
+        let kind = http.map_or(HttpErrorKind::Unknown, HttpError::kind);
+        Self::Broken { kind, text }
+    }
+}
 
 impl Failure {
     /// Whether asking again may help.
@@ -132,21 +150,12 @@ pub(crate) fn store_failure(
             None => failure,
         });
     }
-    if let Some(failure) = causes.iter().find_map(|cause| cause.downcast_ref::<Failure>()) {
-        return Some(
-            Error::new(failure.kind(), message)
-                .with_source(failure.to_string())
-                .with_hint(failure.hint()),
-        );
-    }
-    // The body of an answer that broke off for good.
-    let broken = causes.iter().find_map(|cause| cause.downcast_ref::<HttpError>())?;
-    let text = chain(broken).last().map_or_else(String::new, ToString::to_string);
-    let failure = Failure {
-        request: "reading an answer".into(),
-        reason: Reason::Broken { kind: broken.kind(), text },
-    };
-    Some(Error::io(message).with_source(failure.to_string()).with_hint(failure.hint()))
+    let failure = causes.iter().find_map(|cause| cause.downcast_ref::<Failure>())?;
+    Some(
+        Error::new(failure.kind(), message)
+            .with_source(failure.to_string())
+            .with_hint(failure.hint()),
+    )
 }
 
 /// Like [`store_failure`]; where no object store failed that is known to, the error is I/O.

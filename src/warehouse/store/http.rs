@@ -14,7 +14,7 @@ use datafusion::object_store::{ClientConfigKey, ClientOptions};
 
 use super::failure::{Failure, Reason};
 use crate::config::S3Settings;
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, Result};
 
 /// Makes clients with the limits and the trust of the settings.
 #[derive(Debug, Clone)]
@@ -99,7 +99,7 @@ impl HttpService for Service {
         let asked = asked(&request);
         let lost = |error: HttpError, kind: HttpErrorKind| {
             self.in_doubt.fetch_or(begins_upload, Ordering::Relaxed);
-            broken(asked.clone(), &error, kind)
+            failed(Failure { request: asked.clone(), reason: Reason::of_broken(&error) }, kind)
         };
         let response = match self.client.call(request).await {
             Ok(response) => response,
@@ -122,7 +122,10 @@ impl HttpService for Service {
         };
         let text = String::from_utf8_lossy(&body);
         let code = element(&text, "Code");
-        let about_the_object = matches!(status.as_u16(), 404 | 409 | 412) && code != "NoSuchBucket";
+        let about_the_object = match status.as_u16() {
+            404 => ["", "NoSuchKey", "NoSuchUpload", "NoSuchVersion"].contains(&code.as_str()),
+            status => matches!(status, 409 | 412),
+        };
         if status.is_success() || about_the_object {
             return Ok(HttpResponse::from_parts(parts, body.into()));
         }
@@ -138,20 +141,6 @@ fn asked(request: &HttpRequest) -> String {
     let scheme = uri.scheme_str().unwrap_or_default();
     let host = uri.authority().map(|host| host.as_str()).unwrap_or_default();
     format!("{} {scheme}://{host}{}", request.method(), uri.path())
-}
-
-/// The failure of a request without a whole answer.
-fn broken(asked: String, error: &HttpError, kind: HttpErrorKind) -> HttpError {
-    let causes = chain(error);
-    let text = causes.last().map_or_else(String::new, ToString::to_string);
-    let untrusted = causes
-        .iter()
-        .any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))));
-    let reason = match untrusted {
-        true => Reason::Untrusted { text },
-        false => Reason::Broken { kind, text },
-    };
-    failed(Failure { request: asked, reason }, kind)
 }
 
 /// The failure as object_store takes it: it retries what may help, with its waits and its deadline.

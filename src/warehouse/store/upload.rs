@@ -67,50 +67,47 @@ impl Upload {
         });
         opening.await.map_err(|source| Error::JoinError { source })?
     }
-
-    fn take(&mut self) -> Result<Open> {
-        self.0.take().ok_or_else(|| generic("the upload has ended"))
-    }
 }
 
 #[async_trait]
 impl MultipartUpload for Upload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let Some(open) = &mut self.0 else {
-            let ended = self.take().map(|_| ());
-            return Box::pin(async { ended });
-        };
+        let Some(open) = &mut self.0 else { return Box::pin(async { Err(ended()) }) };
         open.bytes += data.content_length() as u64;
         let on_its_way = Arc::clone(&open.parts).try_acquire_owned();
         let part = open.upload.put_part(data);
-        Box::pin(async move {
+        // Brought to its end, whoever waits for it: a server that has half of a part may keep it.
+        let part = tokio::spawn(async move {
             let _on_its_way = on_its_way;
             part.await
-        })
+        });
+        Box::pin(async move { part.await.map_err(|source| Error::JoinError { source })? })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
-        let mut open = self.take()?;
+        // It stays where it is: whoever stops waiting drops it, and it is aborted.
+        let open = self.0.as_mut().ok_or_else(ended)?;
         let done = match open.upload.complete().await {
             Ok(done) => done,
-            Err(error) => match open.was_made().await {
-                // It was done, and the answer was lost: asked again, the server knows no upload.
-                Some(done) => done,
-                None => {
-                    self.0 = Some(open);
-                    return Err(error);
-                }
-            },
+            // It may be done, and the answer lost: asked again, the server knows no upload.
+            Err(error) => open.was_made().await.ok_or(error)?,
         };
-        if let Err(error) = open.client.abort_doubtful(&open.location).await {
-            tracing::warn!(location = %open.location, %error, "an unfinished upload may stay behind");
+        let (client, location) = (Arc::clone(&open.client), open.location.clone());
+        self.0 = None;
+        if let Err(error) = client.abort_doubtful(&location).await {
+            tracing::warn!(%location, %error, "an unfinished upload may stay behind");
         }
         Ok(done)
     }
 
     async fn abort(&mut self) -> Result<()> {
-        self.take()?.abort().await
+        let open = self.0.take().ok_or_else(ended)?;
+        tokio::spawn(open.abort()).await.map_err(|source| Error::JoinError { source })?
     }
+}
+
+fn ended() -> Error {
+    generic("the upload has ended")
 }
 
 impl Open {
