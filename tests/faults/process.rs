@@ -161,7 +161,7 @@ fn count(backend: Backend, phase: &'static str) {
     let mut hits = HITS.lock().expect("no trial panicked here");
     *hits.entry(phase).or_default().entry(backend.name()).or_default() += 1;
     let counted: usize = hits.values().flat_map(BTreeMap::values).sum();
-    if counted == KILLS.iter().map(|(_, moments)| moments).sum() {
+    if counted == KILLS.iter().map(|(_, moments)| moments).sum::<usize>() {
         let hits = std::mem::take(&mut *hits);
         println!("killed in {hits:?}");
         for phase in ["start", "ingestion", "transformation", "training", "evaluation", "publish"] {
