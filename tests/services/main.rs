@@ -4,6 +4,7 @@
 
 mod fixture;
 mod leases;
+mod log;
 mod migrations;
 mod postgres;
 mod publish;
