@@ -181,11 +181,14 @@ pub struct GcArgs {
     pub dry_run: bool,
 
     /// Keep what is younger: a failed run can be resumed for as long
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration)]
     pub grace: Duration,
 
     #[command(flatten)]
     places: PlaceArgs,
+
+    #[command(flatten)]
+    lease: LeaseArgs,
 }
 
 /// Where to find the configuration and what it is about.
@@ -293,7 +296,8 @@ impl VerifyArgs {
 impl GcArgs {
     /// What stands above the configuration file.
     pub fn overrides(&self) -> Overrides {
-        self.places.overrides()
+        let LeaseArgs { wait, lease } = self.lease;
+        Overrides { wait, lease, ..self.places.overrides() }
     }
 }
 

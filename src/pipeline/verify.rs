@@ -8,7 +8,8 @@ use futures::{StreamExt, TryFutureExt, TryStreamExt, stream};
 
 use super::runner::{connect_to_read, refuse_another_warehouse};
 use crate::audit::{
-    AuditStore, FileRecord, Finding, Head, LineageRecord, LogReport, RelationKind, VersionRecord,
+    AuditStore, FileRecord, Finding, Head, LineageRecord, LogReport, RelationKind, VersionId,
+    VersionRecord,
 };
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind, Result};
@@ -80,7 +81,7 @@ async fn check(settings: &Settings, scope: Scope) -> Result<Verified> {
         Err(error) if findings.is_empty() => return Err(error),
         Err(error) => tracing::warn!(%error, "the files could not be checked"),
     }
-    findings.sort_by_key(|finding| (finding.entry.is_none(), finding.entry));
+    Finding::sort(&mut findings);
     match findings.is_empty() {
         true => Ok(verified),
         false => Err(refusal(&audit, &findings).await),
@@ -96,43 +97,41 @@ async fn check_head(
 ) -> Result<Option<Head>> {
     let last = report.head.as_ref().map_or(0, |head| head.sequence);
     let sealed = (report.sealed > 0).then_some(report.sealed);
-    let (entry, what) = match read_head(store).await? {
-        None => match sealed {
-            None => return Ok(None),
-            Some(_) => (sealed, format!("`{HEAD}` is gone from the warehouse")),
-        },
+    let found = match read_head(store).await? {
+        None if sealed.is_none() => return Ok(None),
+        None => Finding::new(sealed, format!("`{HEAD}` is gone from the warehouse")),
         Some(Err(why)) => {
-            (sealed, format!("`{HEAD}` in the warehouse is not one that was written: {why}"))
+            Finding::new(sealed, format!("`{HEAD}` in the warehouse is no head: {why}"))
         }
         Some(Ok(head)) => match audit.log_entry(head.sequence).await {
-            Ok(Some(entry)) if Head::of(&entry) == head => {
-                if head.sequence >= report.sealed {
-                    return Ok(Some(head));
-                }
-                (sealed, format!("`{HEAD}` in the warehouse is older: entry {}", head.sequence))
+            Ok(Some(entry)) if Head::of(&entry) == head && head.sequence >= report.sealed => {
+                return Ok(Some(head));
             }
-            Ok(Some(_)) => (
-                Some(head.sequence),
-                format!("`{HEAD}` in the warehouse says that it was another one"),
-            ),
-            Ok(None) if head.sequence > last => (
-                Some(last + 1),
-                format!(
-                    "it is missing: the log was cut, its head in the warehouse is entry {} of {}",
-                    head.sequence,
-                    head.time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-                ),
-            ),
-            Ok(None) => (
-                Some(head.sequence.max(1)),
-                format!("the head in the warehouse, entry {}, is not in the log", head.sequence),
-            ),
+            Ok(Some(entry)) if Head::of(&entry) == head => {
+                let older = format!("`{HEAD}` in the warehouse is older: entry {}", head.sequence);
+                Finding::new(sealed, older)
+            }
+            Ok(Some(_)) => {
+                let what = format!("`{HEAD}` in the warehouse says that it was another one");
+                Finding::new(Some(head.sequence), what)
+            }
+            Ok(None) if head.sequence > last => {
+                let (number, time) = (head.sequence, head.time.to_rfc3339());
+                let what = format!(
+                    "it is missing: the log was cut, its head in the warehouse is entry {number} of {time}"
+                );
+                Finding::lost(last + 1, what)
+            }
+            Ok(None) => {
+                let what = format!("`{HEAD}` in the warehouse is an entry that is not in the log");
+                Finding::new(Some(head.sequence), what)
+            }
             // Told already, as an entry that cannot be read.
             Err(error) if error.kind() == ErrorKind::Data => return Ok(None),
             Err(error) => return Err(error),
         },
     };
-    findings.push(Finding::new(entry, what));
+    findings.push(found);
     Ok(None)
 }
 
@@ -156,9 +155,11 @@ async fn check_data(
         Scope::NoData => return Ok(vec![]),
         Scope::Current => audit.current().await?,
         Scope::All => {
-            let inventory = audit.inventory().await?;
-            let stays = |version: &VersionRecord| !inventory.removed.contains(&version.id);
-            inventory.versions.into_values().filter(stays).collect()
+            // As the log says: a removal that is not on record any more is told already.
+            let removed =
+                |id: &VersionId| report.versions.get(id).is_some_and(|origin| origin.removed);
+            let versions = audit.inventory().await?.versions.into_values();
+            versions.filter(|version| !removed(&version.id)).collect()
         }
     };
     let mut versions = vec![];

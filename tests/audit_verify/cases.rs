@@ -143,7 +143,7 @@ impl Cases {
         );
         self.add("log: who writes both stores anew is not noticed".into(), |_, copy| {
             let head = rewrite(copy, MIDDLE);
-            let seen = copy.verify_with("_audit/head.json", Some(&forged_head(copy, head)));
+            let seen = copy.verify_with(HEAD, |_| Some(forged_head(copy, head)));
             assert_eq!(seen.code, 0, "{}", seen.stderr);
         });
     }
@@ -182,23 +182,24 @@ impl Cases {
             copy.database.value(published).parse().expect("a number")
         };
         self.add("the head is removed".into(), move |_, copy| {
-            let seen = copy.verify_with("_audit/head.json", None);
+            let seen = copy.verify_with(HEAD, |_| None);
             expect(&seen, First::Entry(sealed(copy)));
         });
         self.add("the head is an older one".into(), move |world, copy| {
-            let seen = copy.verify_with("_audit/head.json", Some(&world.old_head));
+            let seen = copy.verify_with(HEAD, |_| Some(world.old_head.clone()));
             expect(&seen, First::Entry(sealed(copy)));
         });
         for (name, content) in [("empty", ""), ("no JSON", "head"), ("another object", "{}")] {
             self.add(format!("the head is {name}"), move |_, copy| {
-                let seen = copy.verify_with("_audit/head.json", Some(content.as_bytes()));
+                let seen = copy.verify_with(HEAD, |_| Some(content.into()));
                 expect(&seen, First::Entry(sealed(copy)));
             });
         }
-        self.add("the head has a field more".into(), move |world, copy| {
-            let text = fs::read_to_string(world.project.path(HEAD)).expect("a head");
-            let text = text.replacen('{', "{\"note\":1,", 1);
-            let seen = copy.verify_with("_audit/head.json", Some(text.as_bytes()));
+        self.add("the head has a field more".into(), move |_, copy| {
+            let seen = copy.verify_with(HEAD, |head| {
+                let head = std::str::from_utf8(head).expect("UTF-8");
+                Some(head.replacen('{', "{\"note\":1,", 1).into())
+            });
             expect(&seen, First::Entry(sealed(copy)));
         });
         type Change = fn(&mut Head);
@@ -211,13 +212,15 @@ impl Cases {
         ];
         for (name, change) in changes {
             self.add(format!("the head has another {name}"), move |world, copy| {
-                let text = fs::read(world.project.path(HEAD)).expect("a head");
-                let mut head: Head = serde_json::from_slice(&text).expect("a head");
-                change(&mut head);
-                let text = serde_json::to_vec(&head).expect("JSON");
-                let seen = copy.verify_with("_audit/head.json", Some(&text));
+                let mut sequence = 0;
+                let seen = copy.verify_with(HEAD, |head| {
+                    let mut head: Head = serde_json::from_slice(head).expect("a head");
+                    change(&mut head);
+                    sequence = head.sequence;
+                    Some(serde_json::to_vec(&head).expect("JSON"))
+                });
                 let end = last(&world.database);
-                expect(&seen, First::Entry(head.sequence.min(end + 1)));
+                expect(&seen, First::Entry(sequence.min(end + 1)));
             });
         }
     }
@@ -268,9 +271,7 @@ impl Cases {
                     written_by(&world.database, "versions", &key)
                 };
                 let first = versions.iter().map(entry).min().expect("a version");
-                let bytes = fs::read(copy.warehouse.join(&path)).expect("a file");
-                let other = another(world, &path);
-                let seen = copy.verify_with(&path, change(&bytes, &other).as_deref());
+                let seen = copy.verify_with(&path, |own| change(own, &another(world, &path, own)));
                 expect(&seen, First::Entry(first));
             });
         }
@@ -284,14 +285,13 @@ fn flipped(bytes: &[u8], at: usize) -> Option<Vec<u8>> {
 }
 
 /// The content of a file of the same kind and another content.
-fn another(world: &World, path: &str) -> Vec<u8> {
+fn another(world: &World, path: &str, own: &[u8]) -> Vec<u8> {
     let end = path.rsplit_once('/').expect("a folder").1;
     let warehouse = world.project.path("warehouse");
-    let own = fs::read(warehouse.join(path)).expect("a file");
     let versions = world.database.query("SELECT id FROM versions ORDER BY id");
     let ids = versions.into_iter().flatten().flatten();
     let others = ids.filter_map(|id| fs::read(warehouse.join(id).join(end)).ok());
-    others.into_iter().find(|other| *other != own).expect("another file")
+    others.into_iter().find(|other| other != own).expect("another file")
 }
 
 /// Number of the last entry.
@@ -398,8 +398,8 @@ fn rewrite(copy: &Copy<'_>, from: i64) -> i64 {
         ));
         previous = entry.hash;
     }
-    let text = fs::read(copy.warehouse.join("_audit/head.json")).expect("a head");
-    serde_json::from_slice::<Head>(&text).expect("a head").sequence
+    let sql = "SELECT max(sequence) FROM log WHERE event = 'published'";
+    copy.database.value(sql).parse().expect("a number")
 }
 
 /// The head that fits a log that was written anew.

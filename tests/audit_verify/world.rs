@@ -145,7 +145,7 @@ impl World {
         let mut world =
             Self { project, database, old, old_head: vec![], files: RwLock::new(()), server };
         world.run(&["exec", "sql"], 0);
-        world.old_head = fs::read(world.project.path(HEAD)).expect("a head");
+        world.old_head = fs::read(world.project.path("warehouse").join(HEAD)).expect("a head");
         match (&world.database, &world.old) {
             (Database::Sqlite(from), Database::Sqlite(to)) => {
                 assert!(fs::copy(from, to).expect("a copy") > 0)
@@ -256,11 +256,15 @@ impl Copy<'_> {
     }
 
     /// Verifies with other content in a file of the warehouse; none removes it.
-    pub(crate) fn verify_with(&self, file: &str, content: Option<&[u8]>) -> Seen {
+    pub(crate) fn verify_with(
+        &self,
+        file: &str,
+        content: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+    ) -> Seen {
         let _alone = self.world.files.write().expect("a lock");
         let path = self.warehouse.join(file);
         let before = fs::read(&path).expect("a file");
-        match content {
+        match content(&before) {
             Some(content) => fs::write(&path, content).expect("a changed file"),
             None => fs::remove_file(&path).expect("a removed file"),
         }
@@ -278,8 +282,8 @@ impl Drop for Copy<'_> {
     }
 }
 
-/// The head below the project.
-pub(crate) const HEAD: &str = "warehouse/_audit/head.json";
+/// The head below the warehouse.
+pub(crate) const HEAD: &str = "_audit/head.json";
 const VIEW: &str = "sql/2_transformation/1_flows.sql";
 
 /// Small, and with rows in every table of the store.

@@ -6,7 +6,7 @@ use super::entry::LogEntry;
 use super::event;
 use super::payload::{Payload, RowChange};
 use super::verify::Origin;
-use crate::audit::relations::{LEASES, Relation, VERSIONS};
+use crate::audit::relations::{CURRENT, LEASES, REMOVALS, RUNS, Relation, VERSIONS};
 use crate::audit::{RunId, Value, VersionId};
 
 /// Something that does not fit.
@@ -16,6 +16,8 @@ pub struct Finding {
     pub entry: Option<i64>,
     /// What was found, for people.
     pub what: String,
+    /// Whether that entry is missing, and maybe others after it.
+    lost: bool,
     /// The row it is about.
     pub(super) row: Option<RowId>,
 }
@@ -23,9 +25,32 @@ pub struct Finding {
 impl Finding {
     /// Something about an entry as such, or about what it explains outside of the store.
     pub fn new(entry: Option<i64>, what: impl Into<String>) -> Self {
-        Self { entry, what: what.into(), row: None }
+        Self { entry, what: what.into(), lost: false, row: None }
+    }
+
+    /// An entry that is missing.
+    pub fn lost(entry: i64, what: impl Into<String>) -> Self {
+        Self { lost: true, ..Self::new(Some(entry), what) }
+    }
+
+    /// Brings findings into the order of their entries; what no entry explains comes last. A missing
+    /// entry may have changed rows that entries before it have made: then it is the first one that
+    /// does not fit, and not they.
+    pub fn sort(findings: &mut [Self]) {
+        let lost = findings.iter().filter(|found| found.lost).filter_map(|found| found.entry).min();
+        for found in findings.iter_mut() {
+            let table = found.row.as_ref().map(|(table, _)| *table);
+            let changes = CHANGING.iter().any(|known| Some(known.name) == table);
+            if let (true, Some(entry), Some(lost)) = (changes, found.entry, lost) {
+                found.entry = Some(entry.max(lost));
+            }
+        }
+        findings.sort_by_key(|found| (found.entry.is_none(), found.entry, !found.lost));
     }
 }
+
+/// The tables of rows that later entries change. All others are only added to.
+const CHANGING: &[Relation] = &[RUNS, CURRENT, LEASES];
 
 /// Table and key of a row.
 pub(super) type RowId = (&'static str, String);
@@ -66,16 +91,9 @@ impl Replay {
         let payload = Payload::parse(&entry.payload);
         let changes = payload.as_ref().map_err(Clone::clone).and_then(Payload::changes);
         let done = changes.and_then(|changes| {
-            let versions = changes.iter().filter_map(|change| match change {
-                RowChange::Put(table, row) if **table == VERSIONS => row.first(),
-                _ => None,
-            });
             let manifest = payload.ok().and_then(|payload| payload.note.get("manifest").cloned());
-            for id in versions {
-                if let Value::Text(id) = id {
-                    let origin = Origin { entry: entry.sequence, manifest: manifest.clone() };
-                    self.origins.insert(VersionId::new(id.as_str()), origin);
-                }
+            for change in &changes {
+                self.follow_version(entry.sequence, manifest.as_ref(), change);
             }
             changes.into_iter().try_for_each(|change| self.make(entry.sequence, change))
         });
@@ -96,7 +114,8 @@ impl Replay {
         };
         let sequence = entry.sequence;
         if sequence > number {
-            self.find(number, format!("it is missing: entry {sequence} comes next"));
+            let what = format!("it is missing: entry {sequence} comes next");
+            self.findings.push(Finding::lost(number, what));
         } else if sequence < number {
             self.find(sequence, "the log begins with entry 1");
         } else if entry.previous != previous {
@@ -124,6 +143,21 @@ impl Replay {
                 self.holder = None;
             }
             _ => {}
+        }
+    }
+
+    /// Versions have their id in front, removals that of their version.
+    fn follow_version(&mut self, entry: i64, manifest: Option<&String>, change: &RowChange) {
+        let RowChange::Put(table, row) = change else { return };
+        let Some(Value::Text(id)) = row.first() else { return };
+        let id = VersionId::new(id.as_str());
+        if **table == VERSIONS {
+            let origin = Origin { entry, manifest: manifest.cloned(), removed: false };
+            self.origins.insert(id, origin);
+        } else if **table == REMOVALS
+            && let Some(origin) = self.origins.get_mut(&id)
+        {
+            origin.removed = true;
         }
     }
 
@@ -164,15 +198,15 @@ impl Replay {
             };
             if let Some((entry, what)) = what {
                 let what = format!("{}: {what}", title(table, &id));
-                findings.push(Finding { entry, what, row: Some(id) });
+                findings.push(Finding { row: Some(id), ..Finding::new(entry, what) });
             }
         }
         let lost = self.rows.iter().filter(|(id, _)| id.0 == table.name && !seen.contains(*id));
-        findings.extend(lost.map(|(id, expected)| Finding {
-            entry: Some(expected.entry),
-            what: format!("{}: it is gone", title(table, id)),
-            row: Some(id.clone()),
+        findings.extend(lost.map(|(id, expected)| {
+            let what = format!("{}: it is gone", title(table, id));
+            Finding { row: Some(id.clone()), ..Finding::new(Some(expected.entry), what) }
         }));
+        findings.sort_by(|a, b| a.row.cmp(&b.row));
         findings
     }
 

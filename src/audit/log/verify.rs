@@ -19,6 +19,8 @@ pub struct Origin {
     pub entry: i64,
     /// BLAKE3 of its manifest, hex; none for versions from before there was a log.
     pub manifest: Option<String>,
+    /// Whether it was removed since.
+    pub removed: bool,
 }
 
 /// What a verification of the store has found.
@@ -34,7 +36,7 @@ pub struct LogReport {
     pub sealed: i64,
     /// The versions that the log tells of.
     pub versions: BTreeMap<VersionId, Origin>,
-    /// What does not fit, by entry; what no entry explains comes last.
+    /// What does not fit, [in order](Finding::sort).
     pub findings: Vec<Finding>,
 }
 
@@ -101,7 +103,7 @@ impl AuditStore {
             differing.retain(|found| found.row.as_ref().is_none_or(|row| !changed.contains(row)));
         }
         findings.extend(differing);
-        findings.sort_by_key(|found| (found.entry.is_none(), found.entry, found.row.clone()));
+        Finding::sort(&mut findings);
         let Replay { sealed, origins: versions, .. } = replay;
         Ok(LogReport { entries, rows, head, sealed, versions, findings })
     }

@@ -12,6 +12,8 @@ CREATE TABLE log (
     hash TEXT NOT NULL
 );
 
+CREATE INDEX log_run ON log (run);
+
 -- Versions that nobody ever saw and whose files were removed: they stay on record, and are not
 -- used again.
 CREATE TABLE removals (

@@ -18,7 +18,8 @@ use super::backend::{Backend, Outcome, Write};
 use super::log::{self, Draft};
 use super::reader::Reader;
 use super::relations::{Column, LOG};
-use super::{CONTEXT, ColumnType, Value, values};
+use super::values::{self, values};
+use super::{CONTEXT, ColumnType, LogEntry, Value};
 use crate::error::{Error, Result};
 use address::Address;
 use failure::Failure;
@@ -106,9 +107,10 @@ fn rows_of(rows: &[Row], columns: &[Column]) -> Result<Vec<Vec<Value>>> {
     rows.map_err(|e| values::unreadable().with_source(e))
 }
 
-/// A batch of changes. What it adds has ids that only this run gives, which were all new when its
-/// commit was sent; so where one is taken at the next try, it was us. Locks make that try wait for
-/// the end of a transaction that the server has not given up yet.
+/// A batch of changes. Sent again after its commit went unanswered, it finds its entry in the log
+/// where it was made: run, event and payload tell an entry from all others. The lock on the log makes
+/// that try wait for the end of a transaction that the server has not given up yet. Without an
+/// entry it may be made twice.
 struct Batch {
     writes: Vec<Write>,
     /// What it adds to the log.
@@ -127,6 +129,11 @@ impl Work for Batch {
                 Some(_) => Some(session.answered(lock_head(&transaction)).await?),
                 None => None,
             };
+            if let Some(entry) = self.entry.as_ref().filter(|_| session.in_doubt)
+                && session.answered(is_logged(&transaction, entry)).await?
+            {
+                return Ok(Outcome::Committed);
+            }
             for (index, write) in self.writes.iter().enumerate() {
                 let params: Vec<_> = write.params.iter().map(typed).collect();
                 let sql = numbered(&write.sql);
@@ -150,8 +157,6 @@ impl Work for Batch {
                 committed.map_err(Failure::at_commit)?;
                 Ok(Outcome::Committed)
             }
-            Err(failure) if session.in_doubt && failure.is_duplicate() => Ok(Outcome::Committed),
-            Ok(Outcome::Refused(_)) if session.in_doubt => Err(Failure::Unclear),
             Ok(refused) => {
                 session.answered(transaction.rollback()).await?;
                 Ok(refused)
@@ -203,6 +208,20 @@ async fn lock_head(transaction: &Transaction<'_>) -> Result<End, tokio_postgres:
     let (sequence, hash): (Option<i64>, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
     let head = sequence.zip(hash).map(|(sequence, hash)| log::Link { sequence, hash });
     Ok((head, row.try_get(2)?))
+}
+
+/// Whether the entry was appended already.
+async fn is_logged(
+    transaction: &Transaction<'_>,
+    entry: &Draft,
+) -> Result<bool, tokio_postgres::Error> {
+    const FIND: &str = "SELECT EXISTS (
+        SELECT 1 FROM log WHERE run IS NOT DISTINCT FROM $1 AND event = $2 AND payload = $3
+    )";
+    let LogEntry { run, event, payload, .. } = entry.seal(None, DateTime::UNIX_EPOCH);
+    let values = values![run.as_ref(), event, payload];
+    let params: Vec<_> = values.iter().map(typed).collect();
+    transaction.query_typed_one(FIND, &params).await?.try_get(0)
 }
 
 async fn append(
