@@ -487,6 +487,8 @@ fn help_pages() {
         ("help", &["--help"][..]),
         ("help_exec", &["exec", "--help"]),
         ("help_sql", &["sql", "--help"]),
+        ("help_audit_verify", &["audit", "verify", "--help"]),
+        ("help_gc", &["gc", "--help"]),
     ] {
         settings().bind(|| insta::assert_snapshot!(name, project.ok(arguments)));
     }

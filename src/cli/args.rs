@@ -15,7 +15,7 @@ use crate::pipeline::select::Selection;
 #[command(
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done; 1 an ASSERT said no; 2 usage, configuration, SQL or data is wrong; 3 a service or I/O failed, a retry may help; 70 a bug; 130 cancelled."
+    after_help = "Exit codes: 0 done; 1 an ASSERT or `audit verify` said no; 2 usage, configuration, SQL or data is wrong; 3 a service or I/O failed, a retry may help; 70 a bug; 130 cancelled."
 )]
 pub struct Cli {
     /// What to do.
