@@ -491,6 +491,8 @@ fn help_pages() {
         ("help_exec", &["exec", "--help"]),
         ("help_sql", &["sql", "--help"]),
         ("help_audit_migrate", &["audit", "migrate", "--help"]),
+        ("help_audit_verify", &["audit", "verify", "--help"]),
+        ("help_gc", &["gc", "--help"]),
     ] {
         settings().bind(|| insta::assert_snapshot!(name, project.ok(arguments)));
     }

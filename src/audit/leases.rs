@@ -10,16 +10,19 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::backend::{Outcome, Write};
-use super::relations::{LEASES, PUBLICATIONS, RUNS};
-use super::values::{FromRow, Row, values};
-use super::{AuditStore, Change, Lease, RunId};
+use super::log::{Draft, RowChange, event};
+use super::relations::{CURRENT, LEASES, PUBLICATIONS, REMOVALS, RUNS};
+use super::values::{FromRow, Row, unreadable, values};
+use super::{AuditStore, Change, Lease, RunId, RunState, Value, VersionId};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Takes the lease where it is free, at its end, or held by the same run (a retry).
+/// Takes the lease where it is free, at its end, or held by the same run (a retry), if nobody took
+/// it since its token was read.
 const ACQUIRE: &str = "
-    UPDATE leases SET warehouse = ?1, run = ?2, token = token + 1, acquired = ?3, expires = ?4
-    WHERE (warehouse IS NULL OR warehouse = ?1)
-        AND (run IS NULL OR run = ?2 OR expires <= ?3)";
+    UPDATE leases SET warehouse = ?1, run = ?2, token = ?3, acquired = ?4, expires = ?5
+    WHERE token = ?3 - 1
+        AND (warehouse IS NULL OR warehouse = ?1)
+        AND (run IS NULL OR run = ?2 OR expires <= ?4)";
 
 const RENEW: &str = "UPDATE leases SET expires = ?3 WHERE run = ?1 AND token = ?2";
 
@@ -30,7 +33,7 @@ const HOLD: &str =
     "UPDATE leases SET expires = expires WHERE run = ?1 AND token = ?2 AND expires > ?3";
 
 const SUCCEED: &str =
-    "UPDATE runs SET state = 'succeeded', finished = ?2 WHERE id = ?1 AND state = 'running'";
+    "UPDATE runs SET state = ?3, finished = ?2 WHERE id = ?1 AND state = 'running'";
 
 const MAKE_CURRENT: &str = "
     INSERT INTO current (relation, version, run, published) VALUES (?1, ?2, ?3, ?4)
@@ -54,15 +57,17 @@ impl AuditStore {
         ttl: Duration,
     ) -> Result<Lease> {
         let now = self.now().await?;
-        let params = values![warehouse, run, now, expiry(now, ttl)?];
-        match self.write(vec![Write::guard(ACQUIRE, params)]).await? {
+        let expires = expiry(now, ttl)?;
+        let Some(LeaseRow { token, .. }) = self.lease().await? else {
+            return Err(self.in_context(unreadable()));
+        };
+        let token = token + 1;
+        let row = values![warehouse, run, token, now, expires];
+        let taken = RowChange::Put(&LEASES, row.clone());
+        let draft = Draft::new(event::LEASE_ACQUIRED, Some(run));
+        match self.record(draft, vec![Write::guard(ACQUIRE, row).that(taken)]).await? {
             Outcome::Refused(_) => Err(self.refusal(warehouse).await?),
-            Outcome::Committed => match self.lease().await? {
-                Some(row) if row.run.as_ref() == Some(run) => {
-                    Ok(Lease { run: run.clone(), token: row.token })
-                }
-                _ => Err(self.lost(run)),
-            },
+            Outcome::Committed => Ok(Lease { run: run.clone(), token }),
         }
     }
 
@@ -78,7 +83,7 @@ impl AuditStore {
     pub async fn renew_lease(&self, lease: &Lease, ttl: Duration) -> Result<()> {
         let expires = expiry(self.now().await?, ttl)?;
         let params = values![&lease.run, lease.token, expires];
-        match self.write(vec![Write::guard(RENEW, params)]).await? {
+        match self.write(vec![Write::guard(RENEW, params)], None).await? {
             Outcome::Committed => Ok(()),
             Outcome::Refused(_) => Err(self.lost(&lease.run)),
         }
@@ -86,8 +91,10 @@ impl AuditStore {
 
     /// Gives the lease back. Does nothing where it is lost already.
     pub async fn release_lease(&self, lease: &Lease) -> Result<()> {
-        let batch = vec![Write::new(RELEASE, values![&lease.run, lease.token])];
-        self.write(batch).await.map(|_| ())
+        let free = vec![("run", Value::Null), ("expires", Value::Null)];
+        let release = Write::guard(RELEASE, values![&lease.run, lease.token]);
+        let draft = Draft::new(event::LEASE_RELEASED, Some(&lease.run));
+        self.record(draft, vec![release.that(RowChange::Set(&LEASES, free))]).await.map(|_| ())
     }
 
     /// Makes the versions of a run current and ends the run as succeeded, all or nothing. A
@@ -99,19 +106,28 @@ impl AuditStore {
     pub async fn publish(&self, lease: &Lease, changes: &[Change]) -> Result<()> {
         let run = &lease.run;
         let now = self.now().await?;
+        let succeeded = RunState::Succeeded.as_str();
+        let succeed = RowChange::Set(
+            &RUNS,
+            vec![("id", run.into()), ("state", succeeded.into()), ("finished", now.into())],
+        );
         let mut batch = vec![
             Write::guard(HOLD, values![run, lease.token, now]),
-            Write::guard(SUCCEED, values![run, now]),
+            Write::guard(SUCCEED, values![run, now, succeeded]).that(succeed),
         ];
         for Change { relation, version } in changes {
             let row = values![run, relation, version.as_ref(), now];
             batch.push(Write::insert(&PUBLICATIONS, row));
             batch.push(match version {
-                Some(id) => Write::new(MAKE_CURRENT, values![relation, id, run, now]),
-                None => Write::new(DROP, values![relation]),
+                Some(id) => {
+                    let row = values![relation, id, run, now];
+                    Write::new(MAKE_CURRENT, row.clone()).that(RowChange::Put(&CURRENT, row))
+                }
+                None => Write::guard(DROP, values![relation])
+                    .that(RowChange::Delete(&CURRENT, vec![("relation", relation.into())])),
             });
         }
-        let written = match self.write(batch).await {
+        let written = match self.record(Draft::new(event::PUBLISHED, Some(run)), batch).await {
             // An answer that was lost on its way does not undo what it tells.
             Err(error) if error.kind() == ErrorKind::Io && self.has_succeeded(run).await => {
                 return Ok(());
@@ -121,9 +137,38 @@ impl AuditStore {
         match written {
             Outcome::Committed => Ok(()),
             Outcome::Refused(0) => Err(self.lost(run)),
-            Outcome::Refused(_) => {
+            Outcome::Refused(1) => {
                 Err(self.conflict(format!("run {run} has ended already: it cannot publish")))
             }
+            Outcome::Refused(_) => {
+                let message = format!("run {run} drops a relation that is not current any more");
+                Err(self.conflict(message))
+            }
+        }
+    }
+
+    /// Records, for a run that holds the lease, that versions which nobody ever saw will not be
+    /// used again: from now on their files may be removed. `files` and `bytes` are what will be, for
+    /// the log.
+    ///
+    /// # Errors
+    /// `Conflict` where the lease has expired or was taken over: nothing is changed then.
+    pub async fn remove_versions(
+        &self,
+        lease: &Lease,
+        versions: &[VersionId],
+        (files, bytes): (u64, u64),
+    ) -> Result<()> {
+        let now = self.now().await?;
+        let mut batch = vec![Write::guard(HOLD, values![&lease.run, lease.token, now])];
+        let row = |id| Write::insert(&REMOVALS, values![id, &lease.run, now]);
+        batch.extend(versions.iter().map(row));
+        let draft = Draft::new(event::VERSIONS_REMOVED, Some(&lease.run))
+            .note("files", files.to_string())
+            .note("bytes", bytes.to_string());
+        match self.record(draft, batch).await? {
+            Outcome::Committed => Ok(()),
+            Outcome::Refused(_) => Err(self.lost(&lease.run)),
         }
     }
 

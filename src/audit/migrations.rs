@@ -35,6 +35,7 @@ macro_rules! migrations {
 const MIGRATIONS: &[Migration] = migrations! {
     1 "0001_tables",
     2 "0002_views",
+    3 "0003_log",
 };
 
 /// The table in which a store keeps its own history.
@@ -103,6 +104,11 @@ pub(super) fn pending(applied: &[Applied]) -> Result<&'static [Migration]> {
         }
     }
     Ok(MIGRATIONS.get(applied.len()..).unwrap_or_default())
+}
+
+/// Whether these migrations bring the log: what the store holds by then becomes its first entries.
+pub(super) fn begin_log(pending: &[Migration]) -> bool {
+    pending.iter().any(|migration| migration.name == "0003_log")
 }
 
 /// Whether a reader finds the schema of this binary: false where nothing has been applied yet.

@@ -5,7 +5,8 @@
 //! of its first run: version ids are folders in it. SQLite and PostgreSQL share the schema, the SQL
 //! and one conformance suite; a backend only runs statements.
 //!
-//! Every change is one transaction, durable when its method returns. All methods share these
+//! Every change is one transaction, durable when its method returns, and one entry of the
+//! [log](LogEntry) in that transaction; a renewed lease alone is none. All methods share these
 //! [kinds](ErrorKind) of errors: `Io` where the store cannot be reached or is busy for too long (a
 //! retry may help), `Configuration` where it refuses the user, and `Internal` where a record
 //! breaks a rule of the schema. Times are UTC, cut to microseconds; a NaN is stored as NULL.
@@ -13,7 +14,9 @@
 //! This room never touches DataFusion, the object store or the terminal.
 
 mod backend;
+mod inventory;
 mod leases;
+mod log;
 mod migrations;
 mod postgres;
 mod reader;
@@ -27,11 +30,14 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use inventory::Inventory;
+pub use log::{Finding, Head, LogEntry, LogReport, Origin};
 pub use records::*;
 pub use relations::{Column, Relation};
 
 use crate::error::{Error, ErrorKind, Result};
 use backend::{Backend, Outcome, Write};
+use log::Draft;
 use values::{FromRow, Row, values};
 
 /// The audit store. A clone shares the connection.
@@ -147,19 +153,23 @@ impl AuditStore {
     }
 
     /// The newest version of `relation` made by a step with this identity, by any run, published
-    /// or not: that is how a failed run resumes.
+    /// or not: that is how a failed run resumes. Not one that was removed.
     pub async fn find_version(
         &self,
         relation: &str,
         identity: &str,
     ) -> Result<Option<VersionRecord>> {
-        let clause = "WHERE relation = ?1 AND identity = ?2 ORDER BY created DESC, id DESC LIMIT 1";
+        let clause = "WHERE relation = ?1 AND identity = ?2
+            AND id NOT IN (SELECT version FROM removals)
+            ORDER BY created DESC, id DESC LIMIT 1";
         self.select_first(&relations::VERSIONS, clause, values![relation, identity]).await
     }
 
-    /// The newest version of `relation`, by any run, published or not.
+    /// The newest version of `relation`, by any run, published or not. Not one that was removed.
     pub async fn previous_version(&self, relation: &str) -> Result<Option<VersionRecord>> {
-        let clause = "WHERE relation = ?1 ORDER BY created DESC, id DESC LIMIT 1";
+        let clause = "WHERE relation = ?1
+            AND id NOT IN (SELECT version FROM removals)
+            ORDER BY created DESC, id DESC LIMIT 1";
         self.select_first(&relations::VERSIONS, clause, values![relation]).await
     }
 
@@ -239,8 +249,9 @@ impl AuditStore {
         read.map_err(|e| self.in_context(e))
     }
 
-    async fn write(&self, batch: Vec<Write>) -> Result<Outcome> {
-        self.backend.write(batch).await.map_err(|e| self.in_context(e))
+    /// Without an entry only what is no change of a run: the renewal of a lease.
+    async fn write(&self, batch: Vec<Write>, entry: Option<Draft>) -> Result<Outcome> {
+        self.backend.write(batch, entry).await.map_err(|e| self.in_context(e))
     }
 
     fn conflict(&self, message: String) -> Error {

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::Value;
 use super::backend::{Backend, Outcome, Write};
+use super::log::Draft;
 use super::relations::Column;
 use crate::error::{Error, Result};
 
@@ -27,7 +28,7 @@ impl<B: Backend> Backend for Reader<B> {
         }
     }
 
-    async fn write(&self, _: Vec<Write>) -> Result<Outcome> {
+    async fn write(&self, _: Vec<Write>, _: Option<Draft>) -> Result<Outcome> {
         Err(Error::internal("the audit store was opened to read: nothing can be recorded in it"))
     }
 

@@ -220,6 +220,9 @@ pub struct FileRecord {
     pub etag: Option<String>,
     /// Rows.
     pub rows: i64,
+    /// BLAKE3 of its bytes, hex. None for files written before there was a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 text_enum! {
@@ -330,6 +333,8 @@ pub struct NewVersion {
     pub files: Vec<FileRecord>,
     /// Its direct inputs.
     pub inputs: Vec<LineageRecord>,
+    /// BLAKE3 of its manifest, hex.
+    pub manifest: String,
 }
 
 /// What a publish does to one relation.

@@ -1,16 +1,22 @@
 //! The life of a run: begin, record each step, finish.
 
 use super::backend::{Outcome, Write};
+use super::log::{Draft, RowChange, event};
 use super::relations::{CHECKS, FILES, LINEAGE, METRICS, PARAMS, RUNS, STEPS, VERSIONS};
-use super::values::values;
+use super::values::{FromRow, Row, values};
 use super::{AuditStore, NewVersion, ParamRecord, RunId, RunRecord, RunState};
 use super::{StepOutcome, StepRecord, Value, VersionRecord};
 use crate::error::Result;
 
-/// Ends the runs whose process died: they are running by their own account, but hold no lease.
-const ABANDON: &str = "
-    UPDATE runs SET state = 'failed', finished = ?2, error = 'its process ended without a word'
+/// The runs whose process died: they are running by their own account, but hold no lease.
+const DEAD: &str = "
     WHERE state = 'running' AND id <> ?1
+        AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.run = runs.id)";
+
+/// Ends one of them, if that is still so.
+const ABANDON: &str = "
+    UPDATE runs SET state = ?2, finished = ?3, error = ?4
+    WHERE id = ?1 AND state = 'running'
         AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.run = runs.id)";
 
 /// A run that was given up by others may still say how it really ended; a published one is done.
@@ -19,25 +25,59 @@ const FINISH: &str = "
 
 impl AuditStore {
     /// Records that a run has begun, with its parameters. Call it while holding the lease: runs
-    /// that are still `running` without one are marked as failed.
+    /// that are still `running` without one are marked as failed first, each in a transaction of
+    /// its own.
     pub async fn begin_run(&self, run: &RunRecord, params: &[ParamRecord]) -> Result<()> {
-        let mut batch = vec![
-            Write::new(ABANDON, values![&run.id, self.now().await?]),
-            Write::insert(&RUNS, run_row(run)),
-        ];
+        self.abandon_dead_runs(&run.id).await?;
+        let mut batch = vec![Write::insert(&RUNS, run_row(run))];
         batch.extend(params.iter().map(|param| {
             let ParamRecord { name, value, origin } = param;
             Write::insert(&PARAMS, values![&run.id, name, value, origin])
         }));
-        self.write(batch).await.map(|_| ())
+        self.record(Draft::new(event::RUN_BEGUN, Some(&run.id)), batch).await.map(|_| ())
+    }
+
+    async fn abandon_dead_runs(&self, but: &RunId) -> Result<()> {
+        let dead: Vec<Id> = self.select(&RUNS, DEAD, values![but]).await?;
+        for Id(run) in dead {
+            let why = "its process ended without a word";
+            let end = self.end(ABANDON, &run, RunState::Failed, Some(why)).await?;
+            let draft = Draft::new(event::RUN_ABANDONED, Some(&run));
+            // Refused where it has ended since: it said how itself.
+            let (Outcome::Committed | Outcome::Refused(_)) = self.record(draft, vec![end]).await?;
+        }
+        Ok(())
+    }
+
+    /// The statement that ends a run.
+    async fn end(
+        &self,
+        sql: &'static str,
+        run: &RunId,
+        state: RunState,
+        error: Option<&str>,
+    ) -> Result<Write> {
+        let now = self.now().await?;
+        let ended = RowChange::Set(
+            &RUNS,
+            vec![
+                ("id", run.into()),
+                ("state", state.as_str().into()),
+                ("finished", now.into()),
+                ("error", error.into()),
+            ],
+        );
+        Ok(Write::guard(sql, values![run, state.as_str(), now, error]).that(ended))
     }
 
     /// Records one step that has ended, with all that it made.
     pub async fn record_step(&self, outcome: &StepOutcome) -> Result<()> {
         let StepOutcome { step, version, check, metrics } = outcome;
+        let mut draft = Draft::new(event::STEP_RECORDED, Some(&step.run));
         let mut batch = vec![];
         if let Some(version) = version {
             add_version(&mut batch, version);
+            draft = draft.note("manifest", &version.manifest);
         }
         batch.push(Write::insert(&STEPS, step_row(step)));
         if let Some(check) = check {
@@ -64,7 +104,7 @@ impl AuditStore {
             ];
             batch.push(Write::insert(&METRICS, row));
         }
-        self.write(batch).await.map(|_| ())
+        self.record(draft, batch).await.map(|_| ())
     }
 
     /// Ends a run that has nothing to publish: failed, cancelled, or succeeded without a change.
@@ -78,8 +118,9 @@ impl AuditStore {
         state: RunState,
         error: Option<&str>,
     ) -> Result<()> {
-        let params = values![run, state.as_str(), self.now().await?, error];
-        match self.write(vec![Write::guard(FINISH, params)]).await? {
+        let end = self.end(FINISH, run, state, error).await?;
+        let draft = Draft::new(event::RUN_ENDED, Some(run));
+        match self.record(draft, vec![end]).await? {
             Outcome::Committed => Ok(()),
             Outcome::Refused(_) => {
                 let message =
@@ -150,11 +191,18 @@ fn version_row(version: &VersionRecord) -> Vec<Value> {
 }
 
 fn add_version(batch: &mut Vec<Write>, new: &NewVersion) {
-    let NewVersion { version, files, inputs } = new;
+    let NewVersion { version, files, inputs, .. } = new;
     let id = &version.id;
     batch.push(Write::insert(&VERSIONS, version_row(version)));
     batch.extend(files.iter().map(|file| {
-        let row = values![id, &file.path, file.size, file.etag.as_ref(), file.rows];
+        let row = values![
+            id,
+            &file.path,
+            file.size,
+            file.etag.as_ref(),
+            file.rows,
+            file.digest.as_ref(),
+        ];
         Write::insert(&FILES, row)
     }));
     batch.extend(inputs.iter().zip(1_i64..).map(|(input, position)| {
@@ -171,4 +219,12 @@ fn add_version(batch: &mut Vec<Write>, new: &NewVersion) {
         ];
         Write::insert(&LINEAGE, row)
     }));
+}
+
+struct Id(RunId);
+
+impl FromRow for Id {
+    fn from_row(row: &Row) -> Result<Self> {
+        row.get("id").map(Self)
+    }
 }

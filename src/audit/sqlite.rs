@@ -15,14 +15,16 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::types::{ToSqlOutput, Type};
 use rusqlite::{
-    Connection, ErrorCode, OpenFlags, Row, ToSql, TransactionBehavior, ffi, params_from_iter,
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Row, ToSql, Transaction,
+    TransactionBehavior, ffi, params_from_iter,
 };
 
 use super::backend::{Backend, Outcome, Write};
+use super::log::{self, Draft, Link};
 use super::migrations::{self, Applied};
 use super::reader::Reader;
-use super::relations::Column;
-use super::{ColumnType, Value};
+use super::relations::{Column, EXPLAINED, LOG};
+use super::{ColumnType, Value, values};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a statement waits for another process before it fails.
@@ -78,7 +80,7 @@ impl Backend for Sqlite {
         Ok(Utc::now())
     }
 
-    async fn write(&self, batch: Vec<Write>) -> Result<Outcome> {
+    async fn write(&self, batch: Vec<Write>, entry: Option<Draft>) -> Result<Outcome> {
         self.call(move |connection| {
             // Takes the write lock at once: a later upgrade could fail against another writer.
             let transaction =
@@ -90,6 +92,9 @@ impl Backend for Sqlite {
                 if write.guard && changed == 0 {
                     return Ok(Outcome::Refused(index));
                 }
+            }
+            if let Some(entry) = &entry {
+                append(&transaction, entry)?;
             }
             transaction.commit()?;
             Ok(Outcome::Committed)
@@ -103,16 +108,31 @@ impl Backend for Sqlite {
         params: Vec<Value>,
         columns: &'static [Column],
     ) -> Result<Vec<Vec<Value>>> {
-        self.call(move |connection| {
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params_from_iter(params), |row| {
-                let columns = columns.iter().enumerate();
-                columns.map(|(index, (_, kind))| value(row, index, *kind)).collect()
-            })?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
+        self.call(move |connection| rows(connection, &sql, params, columns)).await
     }
+}
+
+fn rows(
+    connection: &Connection,
+    sql: &str,
+    params: Vec<Value>,
+    columns: &[Column],
+) -> Result<Vec<Vec<Value>>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(params_from_iter(params), |row| {
+        let columns = columns.iter().enumerate();
+        columns.map(|(index, (_, kind))| value(row, index, *kind)).collect()
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Appends to the log. The transaction holds the write lock: nobody else appends meanwhile.
+fn append(transaction: &Transaction<'_>, entry: &Draft) -> Result<()> {
+    let mut head = transaction.prepare_cached(log::READ_HEAD)?;
+    let head = head.query_row([], |row| Ok(Link { sequence: row.get(0)?, hash: row.get(1)? }));
+    let sealed = entry.seal(head.optional()?, Utc::now());
+    transaction.prepare_cached(&LOG.insert())?.execute(params_from_iter(sealed.into_row()))?;
+    Ok(())
 }
 
 async fn blocking<T: Send + 'static>(
@@ -181,6 +201,15 @@ fn migrate(connection: &mut Connection) -> Result<Vec<&'static str>> {
             (migration.number, migration.name, migration.checksum(), now),
         )?;
     }
+    if migrations::begin_log(pending) {
+        let mut tables = vec![];
+        for table in EXPLAINED {
+            tables.push((table, rows(&transaction, &table.select(), vec![], table.columns)?));
+        }
+        for entry in log::first_entries(tables)? {
+            append(&transaction, &entry)?;
+        }
+    }
     transaction.commit()?;
     Ok(pending.iter().map(|migration| migration.name).collect())
 }
@@ -219,6 +248,14 @@ fn value(row: &Row<'_>, index: usize, kind: ColumnType) -> rusqlite::Result<Valu
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use ErrorCode::*;
+        use rusqlite::Error::{
+            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType,
+        };
+        if let FromSqlConversionFailure(..) | InvalidColumnType(..) | IntegralValueOutOfRange(..) =
+            &error
+        {
+            return values::unreadable().with_source(error);
+        }
         let extended = error.sqlite_error().map(|error| error.extended_code);
         let new = match error.sqlite_error_code() {
             // Left by the dead process: a reader may not play the journal back.

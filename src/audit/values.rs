@@ -5,7 +5,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use super::relations::Column;
 use super::{FileRecord, InputKind, LineageRecord, RelationKind, RunId, Value};
 use super::{VersionId, VersionRecord};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A list of [`Value`]s from anything that turns into one.
 macro_rules! values {
@@ -74,6 +74,12 @@ impl<T: Into<Self>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
+}
+
+/// The error of a value that the program does not write: somebody else did.
+pub(super) fn unreadable() -> Error {
+    Error::new(ErrorKind::Data, "the audit store holds a value that cannot be in its column")
+        .with_hint("`pipeline audit verify` finds it")
 }
 
 /// What a column of a row can be read as.
@@ -161,6 +167,7 @@ impl FromRow for FileRecord {
             size: row.get("size")?,
             etag: row.get("etag")?,
             rows: row.get("rows")?,
+            digest: row.get("digest")?,
         })
     }
 }

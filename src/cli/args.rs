@@ -15,7 +15,7 @@ use crate::pipeline::select::Selection;
 #[command(
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done; 1 an ASSERT said no; 2 usage, configuration, SQL or data is wrong; 3 a service or I/O failed, a retry may help; 70 a bug; 130 cancelled."
+    after_help = "Exit codes: 0 done; 1 an ASSERT or `audit verify` said no; 2 usage, configuration, SQL or data is wrong; 3 a service or I/O failed, a retry may help; 70 a bug; 130 cancelled."
 )]
 pub struct Cli {
     /// What to do.
@@ -40,6 +40,8 @@ pub enum Command {
     Sql(SqlArgs),
     /// Look after the audit store
     Audit(AuditArgs),
+    /// Remove the files that nobody needs: those of stopped and failed runs
+    Gc(GcArgs),
 }
 
 /// Form of the log.
@@ -132,6 +134,8 @@ pub struct AuditArgs {
 pub enum AuditCommand {
     /// Bring the tables of the store up to date, as their owner
     Migrate(MigrateArgs),
+    /// Recompute the log and compare it with all tables, its head in the warehouse, and all files
+    Verify(VerifyArgs),
 }
 
 /// `pipeline audit migrate`.
@@ -143,6 +147,48 @@ pub enum AuditCommand {
 pub struct MigrateArgs {
     #[command(flatten)]
     places: PlaceArgs,
+}
+
+/// `pipeline audit verify`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Only reads. Exits with 0 where all fits, with 1 where something does not, naming the first entry
+of the log that does not fit."
+)]
+pub struct VerifyArgs {
+    /// Leave out the files
+    #[arg(long, conflicts_with = "current")]
+    pub no_data: bool,
+
+    /// Of the files, read only those of the current versions
+    #[arg(long)]
+    pub current: bool,
+
+    #[command(flatten)]
+    places: PlaceArgs,
+}
+
+/// `pipeline gc`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Removed are files that no version on record lists, and versions that were never published and
+that no published version was made from. Whatever was published stays, also where something newer is
+current: it is history that can be queried and reproduced. A run: it needs the warehouse for itself."
+)]
+pub struct GcArgs {
+    /// Only list what would be removed; nothing is written
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Keep what is younger: a failed run can be resumed for as long
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration)]
+    pub grace: Duration,
+
+    #[command(flatten)]
+    places: PlaceArgs,
+
+    #[command(flatten)]
+    lease: LeaseArgs,
 }
 
 /// Where to find the configuration and what it is about.
@@ -237,6 +283,21 @@ impl MigrateArgs {
     /// What stands above the configuration file.
     pub fn overrides(&self) -> Overrides {
         self.places.overrides()
+    }
+}
+
+impl VerifyArgs {
+    /// What stands above the configuration file.
+    pub fn overrides(&self) -> Overrides {
+        self.places.overrides()
+    }
+}
+
+impl GcArgs {
+    /// What stands above the configuration file.
+    pub fn overrides(&self) -> Overrides {
+        let LeaseArgs { wait, lease } = self.lease;
+        Overrides { wait, lease, ..self.places.overrides() }
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn run(args: ExecArgs, log_format: LogFormat) -> Result<()> {
 }
 
 /// Resolves at the first SIGINT or SIGTERM, to its name.
-fn cancelled() -> Result<impl Future<Output = &'static str>> {
+pub(super) fn cancelled() -> Result<impl Future<Output = &'static str>> {
     let listen = |kind| {
         signal(kind).map_err(|error| Error::io("cannot listen for signals").with_source(error))
     };
@@ -38,7 +38,7 @@ fn cancelled() -> Result<impl Future<Output = &'static str>> {
 }
 
 /// The command line for the record. The value of `--audit` may hold a password.
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let mut shown = vec!["pipeline".to_owned()];
     let mut hide_next = false;
     for argument in std::env::args().skip(1) {

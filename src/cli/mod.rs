@@ -4,6 +4,7 @@
 pub mod args;
 mod audit;
 mod exec;
+mod gc;
 pub mod output;
 mod sql;
 
@@ -42,6 +43,7 @@ fn drive(cli: Cli) -> Result<()> {
             Command::Exec(args) => exec::run(args, cli.log_format).await,
             Command::Sql(args) => sql::run(args).await,
             Command::Audit(args) => audit::run(args).await,
+            Command::Gc(args) => gc::run(args, cli.log_format).await,
         }
     });
     // What was left in the middle removes its files, unless it blocks: that must not delay the end.

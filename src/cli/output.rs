@@ -22,7 +22,9 @@ use super::args::{LogFormat, OutputFormat};
 use crate::audit::{RunId, StepState};
 use crate::config::{AuditLocation, Settings};
 use crate::error::{Error, Result};
+use crate::pipeline::gc::Collected;
 use crate::pipeline::runner::RunSummary;
+use crate::pipeline::verify::Verified;
 use crate::pipeline::{Observer, StepOutlook, StepSummary};
 use crate::warehouse::Progress;
 
@@ -207,6 +209,52 @@ fn table(steps: &[StepSummary], dry_run: bool) -> String {
         }
     }
     table.trim_fmt()
+}
+
+/// Prints what `gc` has removed or would remove.
+pub(super) fn collected(collected: &Collected) {
+    let Collected { run, garbage } = collected;
+    if garbage.files() > 0 {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING);
+        table.set_header(["path", "size", "why"]);
+        for object in &garbage.objects {
+            table.add_row([&object.path, &binary_size(object.size), object.reason]);
+        }
+        for upload in &garbage.uploads {
+            let path = format!("s3://{}/{}", upload.bucket, upload.key);
+            table.add_row([&path, "", "unfinished upload"]);
+        }
+        if let Some(sizes) = table.column_mut(1) {
+            sizes.set_cell_alignment(CellAlignment::Right);
+        }
+        say(std::io::stdout(), format_args!("{}\n", table.trim_fmt()));
+    }
+    let (files, versions) = (garbage.files(), garbage.versions.len() as u64);
+    let (files, versions) = (thousands(files), thousands(versions));
+    let bytes = binary_size(garbage.bytes());
+    let what = format!("{files} files of {bytes}, {versions} versions");
+    match run {
+        Some(run) => say(std::io::stdout(), format_args!("run {run}: removed {what}")),
+        None => say(std::io::stdout(), format_args!("dry run: would remove {what}")),
+    }
+}
+
+/// Prints what a verification has found to fit.
+pub(super) fn verified(verified: &Verified) {
+    let Verified { entries, rows, versions, files, bytes, head } = verified;
+    let [entries, rows, versions, files] = [entries, rows, versions, files].map(|n| thousands(*n));
+    let head = match head {
+        Some(head) => format!("the head in the warehouse is entry {}", head.sequence),
+        None => "no head in the warehouse yet".into(),
+    };
+    let bytes = binary_size(*bytes);
+    say(
+        std::io::stdout(),
+        format_args!(
+            "all fits: {entries} entries, {rows} rows, {versions} versions, {files} files of {bytes}; {head}"
+        ),
+    );
 }
 
 /// Writes the rows of a query to stdout. Tables need all rows to align them; the other forms

@@ -57,13 +57,13 @@ impl Steps<'_> {
             true => self.new_view(&making, &rows),
             false => self.new_table(&making, rows, progress).await?,
         };
-        manifest.write(self.catalog.store()).await?;
+        let digest = manifest.write(self.catalog.store()).await?;
         let Manifest { version, files, inputs, .. } = manifest;
         self.catalog.stage_version(version.clone(), &files)?;
         self.change(making.relation.clone(), Some(version.id.clone()));
         let metrics = self.metrics(&making.relation, &version, &inputs).await?;
         let done = Done { metrics, ..Done::of(&version, reason) };
-        Ok(Done { new: Some(NewVersion { version, files, inputs }), ..done })
+        Ok(Done { new: Some(NewVersion { version, files, inputs, manifest: digest }), ..done })
     }
 
     /// The newest version with an identity whose files are all still there.

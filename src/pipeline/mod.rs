@@ -8,6 +8,7 @@ mod assertion;
 mod check;
 mod diagnose;
 mod execute;
+pub mod gc;
 mod identity;
 mod make;
 mod metrics;
@@ -19,5 +20,6 @@ pub mod query;
 pub mod runner;
 mod script;
 pub mod select;
+pub mod verify;
 
 pub use observer::{Observer, StepOutlook, StepSummary};

@@ -11,11 +11,11 @@ use super::execute::Steps;
 use super::observer::{Observer, StepOutlook};
 use super::select::{self, Selection};
 use super::{check, origin, script};
-use crate::audit::{AuditStore, Change, Lease, ParamRecord, RunId, RunState};
+use crate::audit::{AuditStore, Change, Head, Lease, ParamRecord, RunId, RunState};
 use crate::config::{AuditLocation, Location, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session;
-use crate::warehouse::{Catalog, Landing, Store, Stores};
+use crate::warehouse::{Catalog, Landing, Store, Stores, read_head, write_head};
 
 /// Pauses between two looks whether the warehouse is free: they double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -56,20 +56,33 @@ async fn open_audit(settings: &Settings) -> Result<AuditStore> {
 
 /// Opens the audit store to read: nothing is made or changed.
 pub(super) async fn open_audit_to_read(settings: &Settings) -> Result<AuditStore> {
+    let audit = connect_to_read(settings).await?;
+    refuse_another_warehouse(settings, &audit).await?;
+    Ok(audit)
+}
+
+/// Opens the audit store to read, whatever warehouse it says it belongs to.
+pub(super) async fn connect_to_read(settings: &Settings) -> Result<AuditStore> {
     let opened = match &settings.audit {
         AuditLocation::Sqlite(path) => AuditStore::open_sqlite_to_read(path).await,
         AuditLocation::Postgres(url) => AuditStore::open_postgres_to_read(url.expose()).await,
     };
-    let audit = opened.map_err(|error| {
+    opened.map_err(|error| {
         error.with_hint("check --audit or PIPELINE_AUDIT, and that the store can be reached")
-    })?;
+    })
+}
+
+pub(super) async fn refuse_another_warehouse(
+    settings: &Settings,
+    audit: &AuditStore,
+) -> Result<()> {
     let name = warehouse_name(settings);
     match audit.warehouse().await? {
         Some(owner) if owner != name => Err(Error::configuration(format!(
             "this audit store belongs to the warehouse {owner}, not {name}"
         ))
         .with_hint("name the warehouse with --warehouse, or its audit store with --audit")),
-        _ => Ok(audit),
+        _ => Ok(()),
     }
 }
 
@@ -98,13 +111,6 @@ pub async fn exec(
         perform(settings, options, &stores, &audit, &dry, observer).await?;
         return Ok(RunSummary { run: None, published: 0 });
     }
-    let mut cancel = pin!(cancel);
-    let audit = tokio::select! {
-        opened = open_audit(settings) => opened?,
-        signal = &mut cancel => return Err(cancelled(signal)),
-    };
-    let record = origin::new_run(settings, options.command.clone());
-    let run = record.id.clone();
     let params: Vec<_> = settings
         .params
         .iter()
@@ -114,8 +120,39 @@ pub async fn exec(
             origin: param.origin.to_string(),
         })
         .collect();
+    let work = async |audit: &AuditStore, lease: &Lease, cancel: Pin<&mut _>| {
+        hold(settings, options, &stores, audit, lease, observer, cancel).await
+    };
+    let run = Run { settings, stores: &stores, command: &options.command, params: &params };
+    on_record(run, observer, cancel, work).await
+}
+
+/// What is on record of a run besides what it does.
+pub(super) struct Run<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) stores: &'a Stores,
+    pub(super) command: &'a str,
+    pub(super) params: &'a [ParamRecord],
+}
+
+/// Does some work as a run: holding the lease, on record whatever ends it. The work hears `cancel`, and
+/// ends the run where it succeeds.
+pub(super) async fn on_record<T, C: Future<Output = &'static str>>(
+    run: Run<'_>,
+    observer: &dyn Observer,
+    cancel: C,
+    work: impl AsyncFnOnce(&AuditStore, &Lease, Pin<&mut C>) -> Result<T>,
+) -> Result<T> {
+    let Run { settings, stores, command, params } = run;
+    let mut cancel = pin!(cancel);
+    let audit = tokio::select! {
+        opened = open_audit(settings) => opened?,
+        signal = &mut cancel => return Err(cancelled(signal)),
+    };
+    let record = origin::new_run(settings, command.to_owned());
+    let run = record.id.clone();
     let bindable = tokio::select! {
-        tried = try_new_warehouse(settings, &stores, &audit) => tried,
+        tried = try_new_warehouse(settings, stores, &audit) => tried,
         signal = &mut cancel => Err(cancelled(signal)),
     };
     let lease = match bindable {
@@ -123,18 +160,18 @@ pub async fn exec(
         Err(error) => Err(error),
     };
     // A run that was refused the warehouse is on record too.
-    let begun = audit.begin_run(&record, &params).await;
-    let on_record = begun.is_ok();
-    let (lease, outcome) = match (lease, begun) {
-        (Err(refused), _) => (None, Err(refused)),
-        (Ok(lease), Err(error)) => (Some(lease), Err(error)),
+    let begun = audit.begin_run(&record, params).await;
+    let has_begun = begun.is_ok();
+    let outcome = match (&lease, begun) {
+        (Err(refused), _) => Err(refused.repeat()),
+        (Ok(_), Err(error)) => Err(error),
         (Ok(lease), Ok(())) => {
-            let held = hold(settings, options, &stores, &audit, &lease, observer, cancel).await;
+            let done = work(&audit, lease, cancel).await;
             stores.settle().await;
-            (Some(lease), held)
+            done
         }
     };
-    if let (Err(error), true) = (&outcome, on_record) {
+    if let (Err(error), true) = (&outcome, has_begun) {
         let state = match error.kind() {
             ErrorKind::Cancelled => RunState::Cancelled,
             _ => RunState::Failed,
@@ -144,11 +181,23 @@ pub async fn exec(
             tracing::error!(%run, error = %second, "the end of the run could not be recorded");
         }
     }
-    // Last: a run that begins now must find this one ended.
-    if let Some(lease) = &lease
-        && let Err(error) = audit.release_lease(lease).await
-    {
-        tracing::warn!(%run, %error, "the lease could not be released; it expires by itself");
+    // Before another can take the lease: heads must not overtake each other.
+    let sealed = match (&outcome, &lease) {
+        (Ok(_), Ok(lease)) => seal(settings, stores, &audit, lease).await,
+        _ => Ok(()),
+    };
+    // Last: a run that begins now must find this one ended. A lease that was released says that the
+    // head is in its place; else it expires.
+    match (&lease, sealed) {
+        (_, Err(error)) => tracing::warn!(
+            %run, %error, "the head of the audit log could not be written; the lease expires by itself"
+        ),
+        (Ok(lease), Ok(())) => {
+            if let Err(error) = audit.release_lease(lease).await {
+                tracing::warn!(%run, %error, "the lease could not be released; it expires by itself");
+            }
+        }
+        (Err(_), Ok(())) => {}
     }
     outcome.map_err(|error| error.with_context("run", run.as_str()))
 }
@@ -205,6 +254,38 @@ pub(super) async fn acquire(
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Puts the head of the log into the warehouse, while the lease lasts. A head that is not in the log
+/// stays as it is: it tells that the log was cut or written anew, and the next verification says so.
+async fn seal(
+    settings: &Settings,
+    stores: &Stores,
+    audit: &AuditStore,
+    lease: &Lease,
+) -> Result<()> {
+    let store = Store::open(settings, stores)?;
+    let put = async {
+        if let Some(old) = read_head(&store).await? {
+            let known = match &old {
+                Ok(old) => audit.log_entry(old.sequence).await?.as_ref().map(Head::of),
+                Err(_) => None,
+            };
+            if known.is_none() || known != old.ok() {
+                tracing::warn!(
+                    "the audit log does not hold the head that is in the warehouse: run `pipeline audit verify`"
+                );
+                return Ok(());
+            }
+        }
+        match audit.head().await? {
+            Some(head) => write_head(&store, &head).await,
+            None => Ok(()),
+        }
+    };
+    audit.renew_lease(lease, settings.lease).await?;
+    let done = tokio::time::timeout(settings.lease, put).await;
+    done.unwrap_or_else(|_| Err(Error::io("the warehouse did not answer while the lease lasted")))
 }
 
 /// The part of a run that holds the lease. A signal ends the steps, never a publish under way.
@@ -306,7 +387,7 @@ fn warehouse_name(settings: &Settings) -> String {
 
 /// Renews the lease until it is lost. A store that is away for a moment is no loss: the publish
 /// checks the lease again.
-async fn renew(audit: &AuditStore, lease: &Lease, ttl: Duration) -> Error {
+pub(super) async fn renew(audit: &AuditStore, lease: &Lease, ttl: Duration) -> Error {
     loop {
         tokio::time::sleep(ttl / 3).await;
         match audit.renew_lease(lease, ttl).await {

@@ -25,7 +25,7 @@ pub struct Fingerprint(u128);
 
 /// Sums up the rows of one relation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct RowSum(u128);
+pub struct RowSum(u128);
 
 impl RowSum {
     /// Adds the rows of a batch.

@@ -9,7 +9,8 @@ use super::store::Store;
 use crate::audit::{FileRecord, LineageRecord, VersionId, VersionRecord};
 use crate::error::{Error, Result};
 
-const NAME: &str = "_manifest.json";
+/// Name of its file.
+pub(super) const NAME: &str = "_manifest.json";
 
 /// What made a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,11 +41,13 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Writes it into the folder of its version.
-    pub async fn write(&self, store: &Store) -> Result<()> {
+    /// Writes it into the folder of its version; gives the BLAKE3 of its bytes, hex.
+    pub async fn write(&self, store: &Store) -> Result<String> {
         let text = serde_json::to_vec_pretty(self)
             .map_err(|error| Error::internal("a manifest cannot be written").with_source(error))?;
-        store.write(&path(&self.version.id), text).await
+        let digest = digest(&text);
+        store.write(&path(&self.version.id), text).await?;
+        Ok(digest)
     }
 
     /// Reads the manifest of a version.
@@ -56,6 +59,11 @@ impl Manifest {
     }
 }
 
-fn path(version: &VersionId) -> String {
+/// BLAKE3 of a manifest, hex.
+pub(super) fn digest(text: &[u8]) -> String {
+    blake3::hash(text).to_hex().to_string()
+}
+
+pub(super) fn path(version: &VersionId) -> String {
     format!("{version}/{NAME}")
 }

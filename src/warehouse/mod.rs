@@ -5,8 +5,13 @@
 
 mod audit_tables;
 mod catalog;
+mod debris;
+mod digest;
 mod fingerprint;
+mod garbage;
+mod head;
 mod inputs;
+mod inspect;
 mod landing;
 mod listing;
 mod malformed;
@@ -22,8 +27,11 @@ mod writer;
 
 pub(crate) use catalog::CATALOG;
 pub use catalog::{Catalog, Entry};
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, RowSum};
+pub use garbage::{Found, Garbage, Rubbish};
+pub use head::{HEAD, read_head, write_head};
 pub use inputs::{Input, Unknown};
+pub use inspect::{Inspected, inspect_file, inspect_manifest, inspect_rows};
 pub use landing::Landing;
 pub use manifest::{Manifest, StepManifest};
 pub use relation::{Layer, Relation};

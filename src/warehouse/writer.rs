@@ -23,6 +23,7 @@ use futures::future::{BoxFuture, FutureExt, join_all};
 use futures::stream::StreamExt;
 use tokio::io::AsyncWriteExt;
 
+use super::digest::Digesting;
 use super::fingerprint::{Fingerprint, RowSum};
 use super::store::Store;
 use crate::audit::{FileRecord, VersionId};
@@ -134,17 +135,18 @@ async fn write_part(
             return Err(error);
         }
     };
-    let Some(writer) = writer else {
+    let Some(mut writer) = writer else {
         return Ok(None);
     };
-    writer.close().await?;
+    writer.finish().await?;
+    let digest = Some(writer.into_inner().digest());
     let meta = store.object_store(&path).head(&store.path(&path)).await?;
-    let file =
-        FileRecord { path, size: meta.size as i64, etag: meta.e_tag, rows: part.rows as i64 };
+    let (size, rows) = (meta.size as i64, part.rows as i64);
+    let file = FileRecord { path, size, etag: meta.e_tag, rows, digest };
     Ok(Some((part, file)))
 }
 
-type Writer = AsyncArrowWriter<Parts>;
+type Writer = AsyncArrowWriter<Digesting<Parts>>;
 
 /// An upload that takes part by part and lets the row group wait meanwhile, instead of taking all
 /// of it at once.
@@ -194,7 +196,8 @@ async fn copy(
             let object_store = Arc::clone(store.object_store(path));
             let upload = BufWriter::with_capacity(object_store, store.path(path), PART)
                 .with_max_concurrency(CONCURRENT_PARTS);
-            *writer = Some(Writer::try_new(Parts(upload), schema.clone(), Some(properties()?))?);
+            let upload = Digesting::new(Parts(upload));
+            *writer = Some(Writer::try_new(upload, schema.clone(), Some(properties()?))?);
         }
         if let Some(writer) = writer {
             writer.write(&batch).await?;
@@ -205,7 +208,7 @@ async fn copy(
 }
 
 async fn abort(writer: Option<Writer>) -> Option<Result<(), datafusion::object_store::Error>> {
-    Some(writer?.into_inner().0.abort().await)
+    Some(writer?.into_inner().into_inner().0.abort().await)
 }
 
 fn properties() -> DataFusionResult<WriterProperties> {

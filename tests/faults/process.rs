@@ -137,6 +137,13 @@ fn killed(backend: Backend, moment: usize, moments: usize) -> Result<(), Failed>
             }
         }
     }
+    // What is left of the dead one goes, and all that is there is as the log says.
+    for arguments in [&["gc", "--grace", "0s"][..], &["audit", "verify"]] {
+        let seen = subject.run(arguments);
+        if seen.code != 0 {
+            return Err(wrong(format!("{arguments:?}:\n{}", seen.stderr)));
+        }
+    }
     let steps = dead.as_ref().map(|(dead, _)| before.steps_of(dead).len());
     count(backend, phase(steps, published));
     Ok(())

@@ -6,6 +6,7 @@
 mod common;
 mod fixture;
 mod leases;
+mod log;
 mod migrations;
 mod postgres;
 mod publish;

@@ -113,7 +113,7 @@ async fn a_step_is_read_back_as_it_was_written(fixture: Fixture) {
     store.record_step(&inserted).await.unwrap();
 
     for outcome in [&made, &inserted] {
-        let NewVersion { version, files, inputs } = outcome.version.as_ref().unwrap();
+        let NewVersion { version, files, inputs, .. } = outcome.version.as_ref().unwrap();
         let id = &version.id;
         assert_eq!(store.version(id).await.unwrap().as_ref(), Some(version));
         assert_eq!(&store.inputs(id).await.unwrap(), inputs);

@@ -72,8 +72,10 @@ pub(crate) fn table_step(
         size: 1_234,
         etag: Some("\"e\"".into()),
         rows: version.rows,
+        digest: Some("d".repeat(64)),
     };
-    outcome.version = Some(NewVersion { version, files: vec![file], inputs });
+    outcome.version =
+        Some(NewVersion { version, files: vec![file], inputs, manifest: "m".repeat(64) });
     outcome
 }
 

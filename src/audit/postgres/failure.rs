@@ -16,8 +16,6 @@ pub(super) enum Failure {
     Silence(Duration),
     /// We said no.
     Ours(Error),
-    /// What may have been done before cannot be done again: another has come between, or we have.
-    Unclear,
     /// The connection broke while the answer to `COMMIT` was awaited: all or nothing was changed.
     AtCommit(Box<Self>),
 }
@@ -39,7 +37,7 @@ impl Failure {
     pub(super) fn at_commit(self) -> Self {
         match &self {
             Self::Postgres(error) if !is_lost(error) => self,
-            Self::Ours(_) | Self::Unclear => self,
+            Self::Ours(_) => self,
             _ => Self::AtCommit(Box::new(self)),
         }
     }
@@ -59,13 +57,8 @@ impl Failure {
                 is_lost(error) || has(error, SqlState::READ_ONLY_SQL_TRANSACTION)
             }
             Self::Silence(_) | Self::AtCommit(_) => true,
-            Self::Ours(_) | Self::Unclear => false,
+            Self::Ours(_) => false,
         }
-    }
-
-    /// Whether a row with this key was there already.
-    pub(super) fn is_duplicate(&self) -> bool {
-        matches!(self, Self::Postgres(error) if has(error, SqlState::UNIQUE_VIOLATION))
     }
 
     /// Whether the user lacks a right.
@@ -209,7 +202,6 @@ impl From<Failure> for Error {
                 humantime::format_duration(limit)
             )),
             Failure::Ours(error) => error,
-            Failure::Unclear => Self::io("the change cannot be made again"),
             Failure::AtCommit(failure) => in_doubt((*failure).into()),
         }
     }

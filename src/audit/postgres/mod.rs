@@ -10,19 +10,32 @@ mod tls;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use futures::future::{join, join3};
+use futures::future::{join, join3, try_join};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, Transaction};
 
 use super::backend::{Backend, Outcome, Write};
+use super::log::{self, Draft};
 use super::reader::Reader;
-use super::relations::Column;
-use super::{CONTEXT, ColumnType, Value};
+use super::relations::{Column, LOG};
+use super::values::{self, values};
+use super::{CONTEXT, ColumnType, LogEntry, Value};
 use crate::error::{Error, Result};
 use address::Address;
 use failure::Failure;
 use link::{Link, Session, Work};
 use schema::{Migrate, Probe};
+
+/// Lets one transaction at a time append to the log: the row is there for ever, and unlike a session
+/// lock this one ends with the transaction, so that it works behind a pooler too.
+const LOG_LOCK: &str = "SELECT 1 FROM leases FOR UPDATE";
+
+/// Reads what [`log::READ_HEAD`] does, and the time; a row of NULLs and the time where the log is
+/// empty. A statement of its own: it sees what was committed while the lock was waited for.
+const READ_HEAD: &str = "
+    SELECT h.sequence, h.hash, clock_timestamp()
+    FROM (SELECT 1) AS one
+    LEFT JOIN (SELECT sequence, hash FROM log ORDER BY sequence DESC LIMIT 1) AS h ON TRUE";
 
 pub(super) struct Postgres {
     link: Link,
@@ -70,8 +83,8 @@ impl Backend for Postgres {
         }
     }
 
-    async fn write(&self, batch: Vec<Write>) -> Result<Outcome> {
-        self.link.run(&Batch(batch)).await
+    async fn write(&self, batch: Vec<Write>, entry: Option<Draft>) -> Result<Outcome> {
+        self.link.run(&Batch { writes: batch, entry }).await
     }
 
     async fn read(
@@ -81,18 +94,28 @@ impl Backend for Postgres {
         columns: &'static [Column],
     ) -> Result<Vec<Vec<Value>>> {
         let rows = self.link.run(&Query { sql: numbered(&sql), params }).await?;
-        let value_of = |row: &Row| {
-            let columns = columns.iter().enumerate();
-            columns.map(|(index, (_, kind))| value(row, index, *kind)).collect()
-        };
-        Ok(rows.iter().map(value_of).collect::<Result<_, tokio_postgres::Error>>()?)
+        rows_of(&rows, columns)
     }
 }
 
-/// A batch of changes. What it adds has ids that only this run gives, which were all new when its
-/// commit was sent; so where one is taken at the next try, it was us. Locks make that try wait for
-/// the end of a transaction that the server has not given up yet.
-struct Batch(Vec<Write>);
+fn rows_of(rows: &[Row], columns: &[Column]) -> Result<Vec<Vec<Value>>> {
+    let value_of = |row: &Row| {
+        let columns = columns.iter().enumerate();
+        columns.map(|(index, (_, kind))| value(row, index, *kind)).collect()
+    };
+    let rows = rows.iter().map(value_of).collect::<Result<_, tokio_postgres::Error>>();
+    rows.map_err(|e| values::unreadable().with_source(e))
+}
+
+/// A batch of changes. Sent again after its commit went unanswered, it finds its entry in the log
+/// where it was made: run, event and payload tell an entry from all others. The lock on the log makes
+/// that try wait for the end of a transaction that the server has not given up yet. Without an
+/// entry it may be made twice.
+struct Batch {
+    writes: Vec<Write>,
+    /// What it adds to the log.
+    entry: Option<Draft>,
+}
 
 #[async_trait]
 impl Work for Batch {
@@ -101,13 +124,26 @@ impl Work for Batch {
     async fn attempt(&self, client: &mut Client, session: Session<'_>) -> Result<Outcome, Failure> {
         let transaction = session.answered(client.transaction()).await?;
         let work = async {
-            for (index, write) in self.0.iter().enumerate() {
+            // First of all: who takes the lock after another could wait for it in a circle.
+            let head = match &self.entry {
+                Some(_) => Some(session.answered(lock_head(&transaction)).await?),
+                None => None,
+            };
+            if let Some(entry) = self.entry.as_ref().filter(|_| session.in_doubt)
+                && session.answered(is_logged(&transaction, entry)).await?
+            {
+                return Ok(Outcome::Committed);
+            }
+            for (index, write) in self.writes.iter().enumerate() {
                 let params: Vec<_> = write.params.iter().map(typed).collect();
                 let sql = numbered(&write.sql);
                 let changed = session.answered(transaction.execute_typed(&sql, &params)).await?;
                 if write.guard && changed == 0 {
                     return Ok(Outcome::Refused(index));
                 }
+            }
+            if let Some((entry, head)) = self.entry.as_ref().zip(head) {
+                session.answered(append(&transaction, entry, head)).await?;
             }
             Ok::<_, Failure>(Outcome::Committed)
         };
@@ -121,8 +157,6 @@ impl Work for Batch {
                 committed.map_err(Failure::at_commit)?;
                 Ok(Outcome::Committed)
             }
-            Err(failure) if session.in_doubt && failure.is_duplicate() => Ok(Outcome::Committed),
-            Ok(Outcome::Refused(_)) if session.in_doubt => Err(Failure::Unclear),
             Ok(refused) => {
                 session.answered(transaction.rollback()).await?;
                 Ok(refused)
@@ -161,6 +195,43 @@ impl Work for Query {
         };
         session.answered(rows).await
     }
+}
+
+/// Where the log ends.
+type End = (Option<log::Link>, DateTime<Utc>);
+
+/// The end of the log and the server's time, with the right to append until the end of the
+/// transaction. Both statements travel together: one round trip.
+async fn lock_head(transaction: &Transaction<'_>) -> Result<End, tokio_postgres::Error> {
+    let lock = transaction.batch_execute(LOG_LOCK);
+    let ((), row) = try_join(lock, transaction.query_typed_one(READ_HEAD, &[])).await?;
+    let (sequence, hash): (Option<i64>, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+    let head = sequence.zip(hash).map(|(sequence, hash)| log::Link { sequence, hash });
+    Ok((head, row.try_get(2)?))
+}
+
+/// Whether the entry was appended already.
+async fn is_logged(
+    transaction: &Transaction<'_>,
+    entry: &Draft,
+) -> Result<bool, tokio_postgres::Error> {
+    const FIND: &str = "SELECT EXISTS (
+        SELECT 1 FROM log WHERE run IS NOT DISTINCT FROM $1 AND event = $2 AND payload = $3
+    )";
+    let LogEntry { run, event, payload, .. } = entry.seal(None, DateTime::UNIX_EPOCH);
+    let values = values![run.as_ref(), event, payload];
+    let params: Vec<_> = values.iter().map(typed).collect();
+    transaction.query_typed_one(FIND, &params).await?.try_get(0)
+}
+
+async fn append(
+    transaction: &Transaction<'_>,
+    entry: &Draft,
+    (head, now): End,
+) -> Result<(), tokio_postgres::Error> {
+    let row = entry.seal(head, now).into_row();
+    let params: Vec<_> = row.iter().map(typed).collect();
+    transaction.execute_typed(&numbered(&LOG.insert()), &params).await.map(|_| ())
 }
 
 /// PostgreSQL's placeholders: `?1` becomes `$1`. Our statements have no other question mark.

@@ -9,8 +9,10 @@ use tokio_postgres::{Client, Transaction};
 use super::address::{Address, quoted};
 use super::failure::Failure;
 use super::link::{Session, Work};
-use super::numbered;
+use super::{append, lock_head, numbered, rows_of};
+use crate::audit::log;
 use crate::audit::migrations::{self, Applied, Migration};
+use crate::audit::relations::EXPLAINED;
 use crate::error::{Error, Result};
 
 /// Lets one process at a time migrate; released at the end of the transaction, whatever happens.
@@ -64,6 +66,9 @@ impl Work for Migrate {
                 other => denied(other, pending),
             })?;
         }
+        if migrations::begin_log(pending) {
+            begin_log(&transaction, session).await?;
+        }
         // Sent again after a lost answer, it finds nothing pending.
         session.answered(transaction.commit()).await?;
         Ok(pending.iter().map(|migration| migration.name).collect())
@@ -83,6 +88,20 @@ impl Work for Probe {
         let applied = applied.ok_or_else(|| missing(session.address))?;
         Ok(migrations::readable(&applied)?)
     }
+}
+
+/// Takes what the store holds into its log.
+async fn begin_log(transaction: &Transaction<'_>, session: Session<'_>) -> Result<(), Failure> {
+    let mut tables = vec![];
+    for table in EXPLAINED {
+        let rows = session.answered(transaction.query_typed(&table.select(), &[])).await?;
+        tables.push((table, rows_of(&rows, table.columns)?));
+    }
+    for entry in log::first_entries(tables)? {
+        let head = session.answered(lock_head(transaction)).await?;
+        session.answered(append(transaction, &entry, head)).await?;
+    }
+    Ok(())
 }
 
 async fn apply(

@@ -13,6 +13,7 @@ mod stores;
 mod upload;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::datasource::object_store::ObjectStoreUrl;
@@ -207,6 +208,17 @@ impl Store {
         }
     }
 
+    /// Like [`Store::read`]; `None` where the object is not there.
+    pub async fn try_read(&self, below: &str) -> Result<Option<Vec<u8>>> {
+        let store = self.object_store(below);
+        let read = async { store.get(&self.path(below)).await?.bytes().await };
+        match read.await {
+            Ok(bytes) => Ok(Some(bytes.to_vec())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.error("cannot read", below, error)),
+        }
+    }
+
     /// Reads a small object below the warehouse.
     pub async fn read(&self, below: &str) -> Result<Vec<u8>> {
         let store = self.object_store(below);
@@ -230,7 +242,21 @@ impl Store {
         }
     }
 
-    fn error(&self, what: &str, below: &str, error: object_store::Error) -> Error {
+    /// Removes an object; one that is gone already is no error.
+    pub async fn delete(&self, below: &str) -> Result<()> {
+        match self.object_store(below).delete(&self.path(below)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.error("cannot remove", below, error)),
+        }
+    }
+
+    /// The file or folder of a path below the warehouse, where it is on a local disk.
+    pub fn local(&self, below: &str) -> Option<PathBuf> {
+        let (root, rest) = self.root(below);
+        root.bucket.is_none().then(|| PathBuf::from(&root.location).join(rest))
+    }
+
+    pub(super) fn error(&self, what: &str, below: &str, error: object_store::Error) -> Error {
         io_failure(error, format!("{what} `{below}` in the warehouse"))
             .with_context("warehouse", &self.root(below).0.location)
     }
