@@ -12,7 +12,8 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Project, seen};
+use common::s3::{prefix, servers};
+use common::{Project, seen, told};
 use pipeline::audit::{AuditStore, RunId};
 use pipeline::config::{Overrides, Settings};
 use pipeline::warehouse::{Store, Stores};
@@ -44,46 +45,19 @@ fn fail(project: &Project, arguments: &[&str]) {
     assert_eq!(project.run(&[&failing, arguments].concat()).code, 1);
 }
 
-/// Every file and folder below the warehouse, but for the store and the head, which a run changes.
-fn files(project: &Project) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut waiting = vec![project.path("warehouse")];
-    while let Some(folder) = waiting.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let name = path.strip_prefix(project.path("warehouse")).expect("below");
-            let name = name.to_str().expect("UTF-8").to_owned();
-            if path.is_dir() {
-                waiting.push(path);
-                found.insert(format!("{name}/"));
-            } else if !name.starts_with("audit.db") && !name.starts_with("_audit") {
-                found.insert(name);
-            }
-        }
-    }
-    found
-}
-
-/// The paths that `gc` tells of.
-fn told(stdout: &str) -> BTreeSet<String> {
-    let lines = stdout.lines().map(str::trim);
-    let paths = lines.filter_map(|line| line.split_whitespace().next());
-    paths.filter(|path| path.contains('/')).map(str::to_owned).collect()
-}
-
 /// Collects, having checked that a dry run lists exactly what goes then, and touches nothing; gives
 /// the files that went.
 fn collect(project: &Project, arguments: &[&str]) -> BTreeSet<String> {
-    let before = files(project);
+    let before = project.files();
     let store = fs::read(project.path("warehouse/audit.db")).expect("a store");
     let dry = project.ok(&[&["gc", "--dry-run"], arguments].concat());
-    assert_eq!(files(project), before);
+    assert_eq!(project.files(), before);
     assert_eq!(fs::read(project.path("warehouse/audit.db")).expect("a store"), store);
     let forecast = told(&dry);
 
     let done = project.ok(&[&["gc"], arguments].concat());
     assert_eq!(told(&done), forecast, "{dry}\n{done}");
-    let after = files(project);
+    let after = project.files();
     assert!(after.is_subset(&before));
     let gone = before.difference(&after).filter(|path| !path.ends_with('/')).cloned();
     let gone: BTreeSet<String> = gone.collect();
@@ -110,9 +84,9 @@ fn nothing_is_removed_where_nothing_failed() {
     let project = pipeline();
     project.ok(&["exec", "sql"]);
     project.ok(&["exec", "sql", "--param", "factor=2"]);
-    let before = files(&project);
+    let before = project.files();
     assert!(collect(&project, &["--grace", "0s"]).is_empty());
-    assert_eq!(files(&project), before);
+    assert_eq!(project.files(), before);
     assert_eq!(project.value("SELECT count(*) FROM audit.removals"), "0");
     // What is not current any more can still be published again.
     project.ok(&["exec", "sql"]);
@@ -181,10 +155,10 @@ fn what_is_younger_than_the_grace_period_stays() {
     let project = pipeline();
     project.ok(&["exec", "sql"]);
     fail(&project, &["--param", "factor=5"]);
-    let before = files(&project);
+    let before = project.files();
     assert!(collect(&project, &[]).is_empty());
     assert!(collect(&project, &["--grace", "1h"]).is_empty());
-    assert_eq!(files(&project), before);
+    assert_eq!(project.files(), before);
     // So the next run goes on with it.
     let resumed = project.ok(&["exec", "sql", "--param", "factor=5"]);
     assert!(resumed.contains("made by run"), "{resumed}");
@@ -212,7 +186,7 @@ fn age(path: &Path) {
 fn leftovers_of_a_crash_go_and_what_is_unknown_stays() {
     let project = pipeline();
     project.ok(&["exec", "sql"]);
-    let undisturbed = files(&project);
+    let undisturbed = project.files();
     let old = "silver/flows/20260101T000000000000Z-0a1b2c";
     let mut left = leave_behind(
         &project,
@@ -241,7 +215,7 @@ fn leftovers_of_a_crash_go_and_what_is_unknown_stays() {
     }
 
     assert_eq!(collect(&project, &[]), left);
-    let after = files(&project);
+    let after = project.files();
     assert!(undisturbed.is_subset(&after));
     assert!(unknown.iter().all(|path| after.contains(path)));
     assert!(after.contains("raw/new/20260101T000000000000Z-0a1b2c/part-00000.parquet"));
@@ -340,7 +314,7 @@ fn a_live_run_is_left_alone() {
     let project = slow();
     let mut live = Live::start(&project, &["exec", "sql", "--param", "factor=5"], "5/6");
     until("a file of the slow step", || {
-        files(&project).iter().any(|path| path.contains("eval/slow/") && path.contains("part-"))
+        project.files().iter().any(|path| path.contains("eval/slow/") && path.contains("part-"))
     });
     let refused = project.run(&["gc", "--grace", "0s"]);
     assert_eq!(refused.code, 3, "{}", refused.stderr);
@@ -362,13 +336,13 @@ fn what_a_killed_run_leaves_goes() {
     let project = slow();
     let published = project.fingerprints();
     let live = Live::start(&project, &["exec", "sql", "--lease", "1s"], "5/6");
-    let of_slow = || files(&project).into_iter().filter(|path| path.contains("eval/slow/"));
+    let of_slow = || project.files().into_iter().filter(|path| path.contains("eval/slow/"));
     until("a file of the slow step", || of_slow().any(|path| path.contains("#")));
     drop(live);
     assert!(of_slow().count() > 1);
     // The lease of a dead run ends by itself.
     let gone = project.ok(&["gc", "--grace", "0s", "--wait", "30s"]);
-    assert!(!files(&project).iter().any(|path| path.contains("eval/slow")), "{gone}");
+    assert!(!project.files().iter().any(|path| path.contains("eval/slow")), "{gone}");
     assert_eq!(project.fingerprints(), published);
     assert!(project.ok(&["audit", "verify"]).starts_with("all fits"));
     let states = project.rows("SELECT state, error FROM audit.runs ORDER BY started");
@@ -411,7 +385,7 @@ fn gc_is_on_record() {
     let last = output.lines().last().expect("a total");
     assert!(
         last.starts_with(&format!("run {run}: removed 2 files of "))
-            && last.ends_with(", 1 versions"),
+            && last.ends_with(", 1 version"),
         "{last}"
     );
     let events =
@@ -452,22 +426,12 @@ fn a_reader_needs_no_right_to_write_for_a_dry_run_and_for_verify() {
 /// The same on a bucket, where there are no folders, and uploads that nobody has finished.
 #[test]
 fn gc_and_verify_on_s3() {
-    let servers =
-        std::env::var("PIPELINE_TEST_S3").expect("PIPELINE_TEST_S3 is not set: run tests/run");
-    for server in servers.split_whitespace() {
-        let (name, url) = server.split_once('=').expect("name=url");
-        let (keys, host) = url.trim_start_matches("http://").split_once('@').expect("keys@host");
-        let (key, secret) = keys.split_once(':').expect("key:secret");
-        let project = pipeline();
-        let prefix = format!("gc-{}-{}", std::process::id(), chrono::Utc::now().timestamp_micros());
-        project.file(
-            "keys",
-            format!("[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"),
-        );
-        project.file(
-            "sql/pipeline.toml",
-            format!("warehouse = \"s3://warehouse/{prefix}\"\naudit = \"../audit.db\"\npartitions = 1\n[params]\nfactor = 1\nleast = 1\nfirst = 0\n[s3]\nendpoint = \"http://{host}\"\nallow_http = true\npath_style = true\ncredentials_file = \"../keys\"\n"),
-        );
+    for server in servers() {
+        let name = &server.name;
+        let mut project = pipeline();
+        project.file("keys", server.credentials());
+        let warehouse = format!("s3://warehouse/{}", prefix());
+        project.configure(&server, &warehouse, "credentials_file = \"../keys\"");
         let settings =
             Settings::load(&project.path("sql"), &Overrides::default()).expect("settings");
         let stores = Stores::new(&settings.s3);

@@ -230,10 +230,9 @@ pub(super) fn collected(collected: &Collected) {
         }
         say(std::io::stdout(), format_args!("{}\n", table.trim_fmt()));
     }
-    let (files, versions) = (garbage.files(), garbage.versions.len() as u64);
-    let (files, versions) = (thousands(files), thousands(versions));
-    let bytes = binary_size(garbage.bytes());
-    let what = format!("{files} files of {bytes}, {versions} versions");
+    let files = counted(garbage.files(), "file");
+    let versions = counted(garbage.versions.len() as u64, "version");
+    let what = format!("{files} of {}, {versions}", binary_size(garbage.bytes()));
     match run {
         Some(run) => say(std::io::stdout(), format_args!("run {run}: removed {what}")),
         None => say(std::io::stdout(), format_args!("dry run: would remove {what}")),
@@ -243,7 +242,9 @@ pub(super) fn collected(collected: &Collected) {
 /// Prints what a verification has found to fit.
 pub(super) fn verified(verified: &Verified) {
     let Verified { entries, rows, versions, files, bytes, head } = verified;
-    let [entries, rows, versions, files] = [entries, rows, versions, files].map(|n| thousands(*n));
+    let entries = thousands(*entries);
+    let [rows, versions, files] = [(rows, "row"), (versions, "version"), (files, "file")]
+        .map(|(number, noun)| counted(*number, noun));
     let head = match head {
         Some(head) => format!("the head in the warehouse is entry {}", head.sequence),
         None => "no head in the warehouse yet".into(),
@@ -251,9 +252,7 @@ pub(super) fn verified(verified: &Verified) {
     let bytes = binary_size(*bytes);
     say(
         std::io::stdout(),
-        format_args!(
-            "all fits: {entries} entries, {rows} rows, {versions} versions, {files} files of {bytes}; {head}"
-        ),
+        format_args!("all fits: {entries} entries, {rows}, {versions}, {files} of {bytes}; {head}"),
     );
 }
 
@@ -325,6 +324,12 @@ fn print(text: &[u8]) -> Result<bool> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Error::io("cannot write the result").with_source(error)),
     }
+}
+
+/// `1 file`, `2 files`.
+fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(number))
 }
 
 /// `1234567` as `1,234,567`.

@@ -162,13 +162,13 @@ pub(super) async fn on_record<T, C: Future<Output = &'static str>>(
     // A run that was refused the warehouse is on record too.
     let begun = audit.begin_run(&record, params).await;
     let has_begun = begun.is_ok();
-    let outcome = match (&lease, begun) {
-        (Err(refused), _) => Err(refused.repeat()),
-        (Ok(_), Err(error)) => Err(error),
+    let (lease, outcome) = match (lease, begun) {
+        (Err(refused), _) => (None, Err(refused)),
+        (Ok(lease), Err(error)) => (Some(lease), Err(error)),
         (Ok(lease), Ok(())) => {
-            let done = work(&audit, lease, cancel).await;
+            let done = work(&audit, &lease, cancel).await;
             stores.settle().await;
-            done
+            (Some(lease), done)
         }
     };
     if let (Err(error), true) = (&outcome, has_begun) {
@@ -181,23 +181,24 @@ pub(super) async fn on_record<T, C: Future<Output = &'static str>>(
             tracing::error!(%run, error = %second, "the end of the run could not be recorded");
         }
     }
-    // Before another can take the lease: heads must not overtake each other.
-    let sealed = match (&outcome, &lease) {
-        (Ok(_), Ok(lease)) => seal(settings, stores, &audit, lease).await,
-        _ => Ok(()),
-    };
-    // Last: a run that begins now must find this one ended. A lease that was released says that the
-    // head is in its place; else it expires.
-    match (&lease, sealed) {
-        (_, Err(error)) => tracing::warn!(
-            %run, %error, "the head of the audit log could not be written; the lease expires by itself"
-        ),
-        (Ok(lease), Ok(())) => {
-            if let Err(error) = audit.release_lease(lease).await {
-                tracing::warn!(%run, %error, "the lease could not be released; it expires by itself");
+    if let Some(lease) = &lease {
+        // Before another can take the lease: heads must not overtake each other.
+        let sealed = match &outcome {
+            Ok(_) => seal(settings, stores, &audit, lease).await,
+            Err(_) => Ok(()),
+        };
+        // Last: a run that begins now must find this one ended. A lease that was released says that
+        // the head is in its place; else it expires.
+        let released = match sealed {
+            Ok(()) => audit.release_lease(lease).await,
+            Err(error) => {
+                tracing::warn!(%run, %error, "the head of the audit log could not be written");
+                Ok(())
             }
+        };
+        if let Err(error) = released {
+            tracing::warn!(%run, %error, "the lease could not be released; it expires by itself");
         }
-        (Err(_), Ok(())) => {}
     }
     outcome.map_err(|error| error.with_context("run", run.as_str()))
 }

@@ -7,6 +7,7 @@ pub(crate) mod postgres;
 pub(crate) mod s3;
 pub(crate) mod s3_proxy;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -110,6 +111,28 @@ impl Project {
         )
     }
 
+    /// Every file and folder below the warehouse, but for the store and the log's head, which each
+    /// run changes.
+    pub(crate) fn files(&self) -> BTreeSet<String> {
+        let warehouse = self.path("warehouse");
+        let mut found = BTreeSet::new();
+        let mut waiting = vec![warehouse.clone()];
+        while let Some(folder) = waiting.pop() {
+            for entry in fs::read_dir(&folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                let name = path.strip_prefix(&warehouse).expect("below");
+                let name = name.to_str().expect("UTF-8").to_owned();
+                if path.is_dir() {
+                    waiting.push(path);
+                    found.insert(format!("{name}/"));
+                } else if !name.starts_with("audit.db") && !name.starts_with("_audit") {
+                    found.insert(name);
+                }
+            }
+        }
+        found
+    }
+
     /// Text with everything that differs between runs and machines replaced.
     pub(crate) fn stable(&self, text: &str) -> String {
         let root = self.dir.path().canonicalize().expect("a real folder");
@@ -125,6 +148,13 @@ pub(crate) fn seen(output: &Output) -> Seen {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// The paths that `gc` tells of.
+pub(crate) fn told(stdout: &str) -> BTreeSet<String> {
+    let lines = stdout.lines().map(str::trim);
+    let paths = lines.filter_map(|line| line.split_whitespace().next());
+    paths.filter(|path| path.contains('/')).map(str::to_owned).collect()
 }
 
 /// Copies a folder with all below it.

@@ -28,12 +28,12 @@ const POOLED_CUTS: usize = 8;
 
 /// Each kind of transaction of a run, by a part of one of its statements.
 const COMMITS: &[(&str, &str)] = &[
-    ("acquire", "token = token + 1"),
+    ("acquire", "acquired = $4"),
     ("begin", "INSERT INTO runs"),
     ("version", "INSERT INTO versions"),
     ("step", "INSERT INTO checks"),
     ("renew", "SET expires = $3"),
-    ("publish", "state = 'succeeded'"),
+    ("publish", "INSERT INTO current"),
     ("release", "SET run = NULL"),
 ];
 
@@ -156,7 +156,7 @@ fn lost(fault: Break) {
 fn published_unheard() {
     let url = announced("PIPELINE_TEST_POSTGRES");
     let world = World::new(&url, "");
-    let proxy = Proxy::start(&host(&url), Break::AnswerForEver("state = 'succeeded'"), || {});
+    let proxy = Proxy::start(&host(&url), Break::AnswerForEver("INSERT INTO current"), || {});
     let mut run = world.disturb_through(&proxy, IMPATIENT);
     run.ends(3, "the change may have been made");
     world.has_succeeded();
@@ -274,7 +274,7 @@ fn no_connection_in_a_run() {
 
 fn tables_full() {
     let mut server = Server::start(&[]);
-    let disk = server.disk("small", "24m");
+    let disk = server.disk("small", "64m");
     server.query(&format!("CREATE TABLESPACE small LOCATION '{}'", disk.display()));
     server.query("CREATE DATABASE small TABLESPACE small");
     let world = World::new(&server.url().replace("/postgres", "/small"), "");

@@ -1,6 +1,6 @@
 //! Processes that are killed, paused, stopped, started twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use libtest_mimic::{Failed, Trial};
 
 use crate::common::namespace::Namespace;
-use crate::common::{copy, seen};
+use crate::common::{copy, seen, told};
 use crate::subject::{Backend, Random, Running, SHORT_LEASE, STEPS, State, Subject, state_of};
 
 /// Moments at which a run is killed, by backend.
@@ -137,15 +137,38 @@ fn killed(backend: Backend, moment: usize, moments: usize) -> Result<(), Failed>
             }
         }
     }
-    // What is left of the dead one goes, and all that is there is as the log says.
-    for arguments in [&["gc", "--grace", "0s"][..], &["audit", "verify"]] {
-        let seen = subject.run(arguments);
-        if seen.code != 0 {
-            return Err(wrong(format!("{arguments:?}:\n{}", seen.stderr)));
-        }
+    cleaned(&subject).map_err(wrong)?;
+    if subject.record().published != after_all.published {
+        return Err(wrong("readers see another state after gc".into()));
     }
     let steps = dead.as_ref().map(|(dead, _)| before.steps_of(dead).len());
     count(backend, phase(steps, published));
+    Ok(())
+}
+
+/// `gc` removes what is left of the dead, exactly: what a dry run lists before, and nothing that a
+/// version lists that is not on record as removed. Then all that is there is as the log says.
+fn cleaned(subject: &Subject) -> Result<(), String> {
+    let forecast = told(&subject.ok(&["gc", "--dry-run", "--grace", "0s"]));
+    let before = subject.files();
+    let done = told(&subject.ok(&["gc", "--grace", "0s"]));
+    if done != forecast {
+        return Err(format!("gc has removed {done:?}, the dry run listed {forecast:?}"));
+    }
+    if let (Some(before), Some(after)) = (before, subject.files()) {
+        let gone: BTreeSet<String> = before.difference(&after).cloned().collect();
+        if gone != forecast || after != subject.files_on_record() {
+            return Err(format!("gc was to remove {forecast:?}, and has left {after:?}"));
+        }
+    }
+    let left = told(&subject.ok(&["gc", "--dry-run", "--grace", "0s"]));
+    if !left.is_empty() {
+        return Err(format!("gc has left {left:?}"));
+    }
+    let verified = subject.run(&["audit", "verify"]);
+    if verified.code != 0 {
+        return Err(verified.stderr);
+    }
     Ok(())
 }
 

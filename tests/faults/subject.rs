@@ -1,5 +1,6 @@
 //! A pipeline with something published, about to publish something else: what every fault meets.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::OnceLock;
@@ -176,6 +177,24 @@ impl Subject {
             }
         }
         record
+    }
+
+    /// The files of all layers; none for an object store, which only the program can list.
+    pub(crate) fn files(&self) -> Option<BTreeSet<String>> {
+        let is_file = |path: &String| !path.ends_with('/');
+        (!self.in_bucket).then(|| self.project.files().into_iter().filter(is_file).collect())
+    }
+
+    /// The files of all versions that are not on record as removed.
+    pub(crate) fn files_on_record(&self) -> BTreeSet<String> {
+        let query = "
+            SELECT path FROM (
+                SELECT version, path FROM audit.files
+                UNION ALL SELECT id, id || '/_manifest.json' FROM audit.versions
+            )
+            WHERE version NOT IN (SELECT version FROM audit.removals)";
+        let text = self.ok(&["sql", query, "--format", "csv"]);
+        text.lines().skip(1).map(str::to_owned).collect()
     }
 
     /// The state that readers see; anything but a whole one is a failure.
