@@ -274,12 +274,15 @@ fn no_connection_in_a_run() {
 
 fn tables_full() {
     let mut server = Server::start(&[]);
-    let disk = server.disk("small", "64m");
+    let disk = server.disk("small", "32m");
     server.query(&format!("CREATE TABLESPACE small LOCATION '{}'", disk.display()));
     server.query("CREATE DATABASE small TABLESPACE small");
     let world = World::new(&server.url().replace("/postgres", "/small"), "");
-    let filler = Filler::start(&disk);
+    let pause = world.pause("steps");
     let mut run = world.disturb("");
+    world.wait_for(&run, "Lock");
+    let filler = Filler::start(&disk);
+    drop(pause);
     let error = run.ends(3, "error: PostgreSQL has no disk space left");
     assert!(error.contains("No space left on device"), "{error}");
     world.shows(before());

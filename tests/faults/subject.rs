@@ -188,11 +188,11 @@ impl Subject {
     /// The files of all versions that are not on record as removed.
     pub(crate) fn files_on_record(&self) -> BTreeSet<String> {
         let query = "
-            SELECT path FROM (
+            SELECT listed.path FROM (
                 SELECT version, path FROM audit.files
                 UNION ALL SELECT id, id || '/_manifest.json' FROM audit.versions
-            )
-            WHERE version NOT IN (SELECT version FROM audit.removals)";
+            ) AS listed
+            WHERE listed.version NOT IN (SELECT removed.version FROM audit.removals AS removed)";
         let text = self.ok(&["sql", query, "--format", "csv"]);
         text.lines().skip(1).map(str::to_owned).collect()
     }
