@@ -302,7 +302,7 @@ fn log_full() {
     // What is next goes into a new file.
     drop(psql(&server.url(), "SELECT pg_switch_wal()"));
     drop(pause);
-    let error = run.ends(3, "error: PostgreSQL");
+    let error = run.ends(3, "PostgreSQL");
     assert!(!error.contains("a bug"), "{error}");
     drop(filler);
     until("the server is back", || {

@@ -84,7 +84,7 @@ fn timeline(backend: Backend) -> &'static [Duration] {
 fn killed(backend: Backend, moment: usize, moments: usize) -> Result<(), Failed> {
     let landmarks = landmarks();
     const FIRST: usize = 3;
-    const LAST: usize = 6;
+    const LAST: usize = 8;
     let passed = match moment {
         0..FIRST => 0,
         moment if moment + LAST >= moments => landmarks.len(),
