@@ -98,7 +98,7 @@ fn what_was_published_stays_and_what_was_not_goes() {
     inventory.published.insert(published.clone());
     let there = [files(&published, 100), files(&failed, 90)].concat();
     let garbage = find(&inventory, &there);
-    assert_eq!(garbage.versions, [failed.clone()]);
+    assert_eq!(garbage.versions, std::slice::from_ref(&failed));
     assert_eq!(paths(&garbage), [format!("{failed}/_manifest.json"), part(&failed)]);
     assert_eq!(garbage.bytes(), 20);
     assert_eq!(garbage.objects[0].reason, "of a version that was never published");

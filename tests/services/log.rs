@@ -353,7 +353,7 @@ async fn the_inventory_tells_who_needs_what(fixture: Fixture) {
     assert_eq!(inventory.versions.keys().collect::<Vec<_>>(), [&events, &flows]);
     assert_eq!(inventory.versions[&events].created, at(1));
     assert_eq!(inventory.published.iter().collect::<Vec<_>>(), [&flows]);
-    assert_eq!(inventory.inputs[&flows], [events.clone()]);
+    assert_eq!(inventory.inputs[&flows], std::slice::from_ref(&events));
     assert_eq!(inventory.inputs.get(&events), None);
     assert_eq!(inventory.files[&events], [format!("{events}/0.parquet")]);
     assert!(inventory.removed.is_empty());
