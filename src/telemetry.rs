@@ -1,5 +1,7 @@
 //! Logs: tracing to stderr, set up once. stdout is for data.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::args::LogFormat;
@@ -14,6 +16,10 @@ pub fn init(filter: &str, format: LogFormat) -> Result<()> {
             .with_hint("for example `--log info` or `--log pipeline=debug`")
     })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = match std::io::stderr().is_terminal() {
+        true => builder,
+        false => builder.with_ansi(false),
+    };
     let started = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

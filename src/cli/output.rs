@@ -168,14 +168,15 @@ pub(super) fn closing(narrator: &Narrator, outcome: &Result<RunSummary>, setting
         say(std::io::stdout(), format_args!("{}", table(&steps, narrator.dry_run)));
     }
     let count = |state| steps.iter().filter(|step| step.state == state).count();
-    let (ran, reused) = (count(StepState::Ran), count(StepState::Reused));
+    let (ran, reused) = (counted(count(StepState::Ran) as u64, "step"), count(StepState::Reused));
     let closing = match outcome {
         Err(_) => return,
         Ok(RunSummary { run: None, .. }) => {
-            format!("dry run: {ran} steps would run, {reused} would be reused")
+            format!("dry run: {ran} would run, {reused} would be reused")
         }
         Ok(RunSummary { run: Some(run), published }) => format!(
-            "run {run}: {ran} steps ran, {reused} reused, {published} relations published to {}",
+            "run {run}: {ran} ran, {reused} reused, {} published to {}",
+            counted(*published as u64, "relation"),
             settings.warehouse
         ),
     };
