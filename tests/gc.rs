@@ -423,6 +423,58 @@ fn a_reader_needs_no_right_to_write_for_a_dry_run_and_for_verify() {
     assert_eq!(run(&["gc", "--grace", "0s"]).code, 3);
 }
 
+/// To a store that knows nothing of a warehouse, everything in it would be garbage.
+#[test]
+fn another_audit_store_removes_nothing() {
+    let project = pipeline();
+    project.ok(&["exec", "sql"]);
+    let before = project.files();
+    for arguments in [
+        &["gc", "--grace", "0s", "--audit", "new.db"][..],
+        &["gc", "--dry-run", "--audit", "new.db"],
+    ] {
+        let refused = project.run(arguments);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains("does not know the warehouse"), "{}", refused.stderr);
+    }
+    // Nor does it publish there.
+    let refused = project.run(&["exec", "sql", "--audit", "new.db"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("belongs to another audit store"), "{}", refused.stderr);
+    // A backup from before the last publish does not know what that one has made.
+    let backup = project.path("backup.db");
+    fs::copy(project.path("warehouse/audit.db"), &backup).expect("a backup");
+    project.ok(&["exec", "sql", "--param", "factor=2"]);
+    let newest = project.files();
+    fs::copy(&backup, project.path("warehouse/audit.db")).expect("the backup put back");
+    for arguments in
+        [&["gc", "--grace", "0s"][..], &["gc", "--dry-run", "--grace", "0s"], &["exec", "sql"]]
+    {
+        let refused = project.run(arguments);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains("_audit/head.json"), "{}", refused.stderr);
+    }
+    assert!(before.is_subset(&newest));
+    assert_eq!(project.files(), newest);
+    assert_eq!(project.run(&["audit", "verify"]).code, 1);
+    // The way out that the hint tells.
+    fs::remove_file(project.path("warehouse/_audit/head.json")).expect("the head moved away");
+    project.ok(&["exec", "sql", "--param", "factor=3"]);
+    assert!(project.ok(&["audit", "verify"]).starts_with("all fits"));
+}
+
+/// What is wrong with the command line is no tampering.
+#[test]
+fn verify_is_told_of_another_warehouse() {
+    let project = pipeline();
+    let config = fs::read_to_string(project.path("sql/pipeline.toml")).expect("a file");
+    project.file("sql/pipeline.toml", format!("audit = \"../audit.db\"\n{config}"));
+    project.ok(&["exec", "sql"]);
+    let refused = project.run(&["audit", "verify", "--warehouse", "elsewhere"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("belongs to the warehouse"), "{}", refused.stderr);
+}
+
 /// The same on a bucket, where there are no folders, and uploads that nobody has finished.
 #[test]
 fn gc_and_verify_on_s3() {

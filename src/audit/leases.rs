@@ -129,8 +129,11 @@ impl AuditStore {
         }
         let written = match self.record(Draft::new(event::PUBLISHED, Some(run)), batch).await {
             // An answer that was lost on its way does not undo what it tells.
-            Err(error) if error.kind() == ErrorKind::Io && self.has_succeeded(run).await => {
-                return Ok(());
+            Err(error) if error.kind() == ErrorKind::Io => {
+                return match self.has_succeeded(run).await {
+                    Ok(true) => Ok(()),
+                    _ => Err(error),
+                };
             }
             written => written?,
         };
@@ -176,10 +179,10 @@ impl AuditStore {
         self.backend.now().await.map_err(|e| self.in_context(e))
     }
 
-    /// Whether the record says so; false where it cannot be asked.
-    async fn has_succeeded(&self, run: &RunId) -> bool {
+    /// Whether a run is on record as succeeded.
+    pub async fn has_succeeded(&self, run: &RunId) -> Result<bool> {
         let clause = "WHERE id = ?1 AND state = 'succeeded'";
-        self.rows(&RUNS, clause, values![run]).await.is_ok_and(|rows| !rows.is_empty())
+        Ok(!self.rows(&RUNS, clause, values![run]).await?.is_empty())
     }
 
     async fn lease(&self) -> Result<Option<LeaseRow>> {

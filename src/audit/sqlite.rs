@@ -206,7 +206,7 @@ fn migrate(connection: &mut Connection) -> Result<Vec<&'static str>> {
         for table in EXPLAINED {
             tables.push((table, rows(&transaction, &table.select(), vec![], table.columns)?));
         }
-        for entry in log::first_entries(tables)? {
+        for entry in log::first_entries(tables, Utc::now())? {
             append(&transaction, &entry)?;
         }
     }

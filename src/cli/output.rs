@@ -222,7 +222,7 @@ pub(super) fn collected(collected: &Collected) {
         for object in &garbage.objects {
             table.add_row([&object.path, &binary_size(object.size), object.reason]);
         }
-        for upload in &garbage.uploads {
+        for (_, upload) in &garbage.uploads {
             let path = format!("s3://{}/{}", upload.bucket, upload.key);
             table.add_row([&path, "", "unfinished upload"]);
         }

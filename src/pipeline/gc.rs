@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::observer::Observer;
-use super::runner::{Run, on_record, open_audit_to_read, renew};
+use super::runner::{Run, on_record, open_audit_to_read, refuse_another_store, renew};
 use crate::audit::{AuditStore, Lease, RunId, RunState};
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind, Result};
@@ -44,7 +44,8 @@ pub struct Collected {
 /// Removes what nobody needs. `cancel` ends it early with the name of the signal.
 ///
 /// # Errors
-/// `Conflict` where another run holds the warehouse.
+/// `Conflict` where another run holds the warehouse. `Configuration` where the audit store is not the
+/// one of this warehouse.
 pub async fn collect(
     settings: &Settings,
     options: &Options,
@@ -53,8 +54,16 @@ pub async fn collect(
 ) -> Result<Collected> {
     let stores = Stores::new(&settings.s3);
     let store = Store::open(settings, &stores)?;
+    let audit = open_audit_to_read(settings).await?;
+    if audit.warehouse().await?.is_none() {
+        // To a store that knows nothing, everything is garbage.
+        let message = format!("this audit store does not know the warehouse {}", store.location());
+        return Err(Error::configuration(message)
+            .with_context("audit store", audit.location())
+            .with_hint("name the store that its runs are recorded in with --audit"));
+    }
     if options.dry_run {
-        let audit = open_audit_to_read(settings).await?;
+        refuse_another_store(&store, &audit).await?;
         let garbage = find(&store, &audit, Utc::now(), options.grace).await?;
         return Ok(Collected { run: None, garbage });
     }
@@ -88,7 +97,7 @@ async fn sweep(
     }
     let removals = stream::iter(&garbage.objects).map(|object| store.sweep(&object.path));
     removals.buffer_unordered(REMOVALS_AT_ONCE).try_collect::<()>().await?;
-    let aborts = stream::iter(&garbage.uploads).map(|upload| store.abort(upload));
+    let aborts = stream::iter(&garbage.uploads).map(|(_, upload)| store.abort(upload));
     aborts.buffer_unordered(REMOVALS_AT_ONCE).try_collect::<()>().await?;
     let old = TimeDelta::from_std(grace).ok().and_then(|grace| now.checked_sub_signed(grace));
     store.clear_empty_folders(old.unwrap_or(DateTime::<Utc>::MIN_UTC)).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{SubsecRound, Utc};
 use datafusion::datasource::TableProvider;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::LogicalPlan;
@@ -198,7 +198,8 @@ impl Steps<'_> {
                 // What cannot be reused has an identity that nothing else has.
                 identity: making.identity.hash.clone().unwrap_or_else(|_| self.run.to_string()),
                 run: self.run.clone(),
-                created: Utc::now(),
+                // As the record keeps it.
+                created: Utc::now().trunc_subsecs(6),
             },
             files,
             inputs: continued.chain(inputs).collect(),

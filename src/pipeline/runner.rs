@@ -15,7 +15,7 @@ use crate::audit::{AuditStore, Change, Head, Lease, ParamRecord, RunId, RunState
 use crate::config::{AuditLocation, Location, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session;
-use crate::warehouse::{Catalog, Landing, Store, Stores, read_head, write_head};
+use crate::warehouse::{Catalog, HEAD, Landing, Store, Stores, read_head, write_head};
 
 /// Pauses between two looks whether the warehouse is free: they double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -152,7 +152,7 @@ pub(super) async fn on_record<T, C: Future<Output = &'static str>>(
     let record = origin::new_run(settings, command.to_owned());
     let run = record.id.clone();
     let bindable = tokio::select! {
-        tried = try_new_warehouse(settings, stores, &audit) => tried,
+        tried = try_warehouse(settings, stores, &audit) => tried,
         signal = &mut cancel => Err(cancelled(signal)),
     };
     let lease = match bindable {
@@ -182,10 +182,16 @@ pub(super) async fn on_record<T, C: Future<Output = &'static str>>(
         }
     }
     if let Some(lease) = &lease {
+        // An answer that was lost does not undo a publish.
+        let published = match &outcome {
+            Ok(_) => Ok(true),
+            Err(_) => audit.has_succeeded(&run).await,
+        };
         // Before another can take the lease: heads must not overtake each other.
-        let sealed = match &outcome {
-            Ok(_) => seal(settings, stores, &audit, lease).await,
-            Err(_) => Ok(()),
+        let sealed = match published {
+            Ok(true) => seal(settings, stores, &audit, lease).await,
+            Ok(false) => Ok(()),
+            Err(error) => Err(error),
         };
         // Last: a run that begins now must find this one ended. A lease that was released says that
         // the head is in its place; else it expires.
@@ -203,13 +209,34 @@ pub(super) async fn on_record<T, C: Future<Output = &'static str>>(
     outcome.map_err(|error| error.with_context("run", run.as_str()))
 }
 
-/// An error where the audit store is new and the warehouse cannot be written: the first lease binds
-/// the one to the other, and a misspelt name must not be bound.
-async fn try_new_warehouse(settings: &Settings, stores: &Stores, audit: &AuditStore) -> Result<()> {
-    match audit.warehouse().await? {
-        Some(_) => Ok(()),
-        None => Store::open(settings, stores)?.create().await,
+/// An error where warehouse and audit store are not of each other. A new store is bound to its
+/// warehouse by its first lease: a misspelt name, which cannot be written, must not be.
+async fn try_warehouse(settings: &Settings, stores: &Stores, audit: &AuditStore) -> Result<()> {
+    let store = Store::open(settings, stores)?;
+    if audit.warehouse().await?.is_none() {
+        store.create().await?;
     }
+    refuse_another_store(&store, audit).await
+}
+
+/// An error where the head in the warehouse is not in the log: another store has published there,
+/// or this one was cut or restored.
+pub(super) async fn refuse_another_store(store: &Store, audit: &AuditStore) -> Result<()> {
+    let Some(head) = read_head(store).await? else { return Ok(()) };
+    let known = match &head {
+        Ok(head) => audit.log_entry(head.sequence).await?.as_ref().map(Head::of),
+        Err(_) => None,
+    };
+    if known.is_some() && known == head.ok() {
+        return Ok(());
+    }
+    let message = format!(
+        "the warehouse {} belongs to another audit store: `{HEAD}` there is not the head of this one",
+        store.location()
+    );
+    Err(Error::configuration(message).with_context("audit store", audit.location()).with_hint(
+        "name the store that has published there with --audit; where that one is lost, or was restored from a backup, move the head away, and the next publish writes it anew",
+    ))
 }
 
 fn cancelled(signal: &str) -> Error {
@@ -258,7 +285,7 @@ pub(super) async fn acquire(
 }
 
 /// Puts the head of the log into the warehouse, while the lease lasts. A head that is not in the log
-/// stays as it is: it tells that the log was cut or written anew, and the next verification says so.
+/// stays as it is: it tells that the log was cut or written anew.
 async fn seal(
     settings: &Settings,
     stores: &Stores,
@@ -267,18 +294,7 @@ async fn seal(
 ) -> Result<()> {
     let store = Store::open(settings, stores)?;
     let put = async {
-        if let Some(old) = read_head(&store).await? {
-            let known = match &old {
-                Ok(old) => audit.log_entry(old.sequence).await?.as_ref().map(Head::of),
-                Err(_) => None,
-            };
-            if known.is_none() || known != old.ok() {
-                tracing::warn!(
-                    "the audit log does not hold the head that is in the warehouse: run `pipeline audit verify`"
-                );
-                return Ok(());
-            }
-        }
+        refuse_another_store(&store, audit).await?;
         match audit.head().await? {
             Some(head) => write_head(&store, &head).await,
             None => Ok(()),

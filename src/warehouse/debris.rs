@@ -24,7 +24,11 @@ impl Store {
                 else {
                     continue;
                 };
-                let meta = entry.metadata()?;
+                let meta = match entry.metadata() {
+                    // It was finished meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    meta => meta?,
+                };
                 let modified = DateTime::<Utc>::from(meta.modified()?);
                 found.push(Found { path: format!("{path}/{name}"), size: meta.len(), modified });
             }

@@ -44,8 +44,8 @@ pub struct Garbage {
     pub versions: Vec<VersionId>,
     /// The objects, by path.
     pub objects: Vec<Rubbish>,
-    /// Uploads in S3 that nobody will finish.
-    pub uploads: Vec<Unfinished>,
+    /// Uploads in S3 that nobody will finish, with their paths below the warehouse.
+    pub uploads: Vec<(String, Unfinished)>,
 }
 
 /// The place of a file that the program writes.
@@ -89,22 +89,13 @@ impl Place {
     }
 }
 
-impl Place {
-    /// Whether a key in a bucket is one that the program writes, wherever its layer is.
-    fn is_key(key: &str) -> bool {
-        let parts: Vec<&str> = key.rsplitn(4, '/').collect();
-        let [name, version, relation, ..] = parts[..] else { return false };
-        Self::parse(&format!("raw/{relation}/{version}/{name}")).is_some()
-    }
-}
-
 impl Garbage {
     /// What of `found` may go. A version's age is that of its youngest trace: its record, its name
     /// or one of its files.
     pub fn find(
         inventory: &Inventory,
         found: &[Found],
-        uploads: Vec<Unfinished>,
+        uploads: Vec<(String, Unfinished)>,
         now: DateTime<Utc>,
         grace: Duration,
     ) -> Self {
@@ -152,8 +143,8 @@ impl Garbage {
         objects.sort();
         let versions = inventory.versions.keys();
         let versions = versions.filter(|id| gone(id) && !inventory.removed.contains(*id));
-        let left = |upload: &Unfinished| {
-            Place::is_key(&upload.key) && now.signed_duration_since(upload.begun) >= grace
+        let left = |(path, upload): &(String, Unfinished)| {
+            Place::parse(path).is_some() && now.signed_duration_since(upload.begun) >= grace
         };
         let uploads = uploads.into_iter().filter(left).collect();
         Self { versions: versions.cloned().collect(), objects, uploads }

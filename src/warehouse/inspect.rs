@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::SubsecRound;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::object_store::{self, ObjectStoreExt};
 use datafusion::parquet::arrow::ParquetRecordBatchStreamBuilder;
@@ -52,14 +53,19 @@ async fn inspect(store: Store, file: FileRecord) -> Result<Inspected<RowSum>> {
     if meta.size != file.size.unsigned_abs() {
         return Ok(Wrong(format!("it has {} bytes, {} were written", meta.size, file.size)));
     }
-    if let Some(digest) = &file.digest
-        && *digest != store.digest(&file.path).await?
-    {
-        return Ok(Wrong("its bytes are not those that were written".into()));
+    if let Some(digest) = &file.digest {
+        match store.digest(&file.path).await? {
+            None => return Ok(Wrong("it is gone".into())),
+            Some(found) if found != *digest => {
+                return Ok(Wrong("its bytes are not those that were written".into()));
+            }
+            Some(_) => {}
+        }
     }
     let object = Object { store: store.clone(), path: file.path.clone(), size: meta.size };
     let (sum, rows) = match sum(object).await {
         Ok(read) => read,
+        Err(error) if is_gone(&error) => return Ok(Wrong("it is gone".into())),
         Err(error) if is_outage(&error) => {
             let failed = Error::io(format!("cannot read `{}` in the warehouse", file.path));
             return Err(failed.with_source(error));
@@ -80,6 +86,14 @@ async fn sum(object: Object) -> Result<(RowSum, u64), ParquetError> {
         rows += batch.num_rows() as u64;
     }
     Ok((sum, rows))
+}
+
+/// Whether somebody has removed the file since it was found.
+fn is_gone(error: &ParquetError) -> bool {
+    let gone = |error: &&(dyn std::error::Error + 'static)| {
+        matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }))
+    };
+    chain(error).iter().any(gone)
 }
 
 /// Whether the store failed, rather than the file.
@@ -159,21 +173,26 @@ pub async fn inspect_manifest(
         return Ok(Wrong("its manifest is damaged".into()));
     };
     read.files.sort_by(|a, b| a.path.cmp(&b.path));
+    // As the record keeps it.
+    read.version.created = read.version.created.trunc_subsecs(6);
     let same = read.version == *version && read.files == files && read.inputs == inputs;
     Ok(if same { Sound(()) } else { Wrong("its manifest differs from the record".into()) })
 }
 
 impl Store {
-    /// BLAKE3 of an object's bytes, hex.
-    async fn digest(&self, below: &str) -> Result<String> {
+    /// BLAKE3 of an object's bytes, hex; none where it is not there.
+    async fn digest(&self, below: &str) -> Result<Option<String>> {
         let failed = |error| self.error("cannot read", below, error);
-        let object = self.object_store(below).get(&self.path(below)).await.map_err(failed)?;
+        let object = match self.object_store(below).get(&self.path(below)).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            got => got.map_err(failed)?,
+        };
         let mut bytes = object.into_stream();
         let mut hasher = blake3::Hasher::new();
         while let Some(bytes) = bytes.next().await {
             hasher.update(&bytes.map_err(failed)?);
         }
-        Ok(hasher.finalize().to_hex().to_string())
+        Ok(Some(hasher.finalize().to_hex().to_string()))
     }
 }
 

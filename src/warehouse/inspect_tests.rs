@@ -6,6 +6,7 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use super::*;
 use crate::audit::{RelationKind, RunId, VersionId};
 use crate::config::{Overrides, Settings};
+use crate::warehouse::manifest::StepManifest;
 use crate::warehouse::{Progress, Stores, WrittenVersion, schema_json, write_table};
 
 fn rows(first: i64) -> RecordBatch {
@@ -114,4 +115,33 @@ async fn a_view_is_its_definition() {
     assert_eq!(inspect_rows(&view, &[]).unwrap(), Sound(()));
     view.definition = Some("SELECT 2 AS a".into());
     assert!(matches!(inspect_rows(&view, &[]).unwrap(), Wrong(_)));
+}
+
+/// Of versions from before there was a log, the manifest is held against the record, which keeps
+/// microseconds.
+#[tokio::test]
+async fn a_manifest_without_a_digest_is_compared_with_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, record, file) = written(folder.path(), "raw/events/v1", 0).await;
+    let created = chrono::DateTime::from_timestamp(1, 123_456_789).unwrap();
+    let version = VersionRecord { created, ..record.clone() };
+    let step = StepManifest {
+        at: String::new(),
+        sql: String::new(),
+        sql_hash: String::new(),
+        parameters: Default::default(),
+        engine: vec![],
+    };
+    let manifest = Manifest { version, files: vec![file.clone()], inputs: vec![], step };
+    let digest = manifest.write(&store).await.unwrap();
+
+    let record = VersionRecord { created: created.trunc_subsecs(6), ..record };
+    let files = [file];
+    let verdict = async |record: &VersionRecord, digest: Option<&str>| {
+        inspect_manifest(&store, record, &files, &[], digest).await.unwrap()
+    };
+    assert_eq!(verdict(&record, Some(&digest)).await, Sound(()));
+    assert_eq!(verdict(&record, None).await, Sound(()));
+    let other = VersionRecord { rows: 999, ..record };
+    assert!(matches!(verdict(&other, None).await, Wrong(_)));
 }

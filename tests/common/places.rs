@@ -45,7 +45,7 @@ impl Place {
     /// Keys of the uploads that were begun and not ended, for tests without a runtime.
     pub(crate) fn unfinished(&self) -> Vec<String> {
         let found = runtime().block_on(self.store.unfinished()).unwrap();
-        found.into_iter().map(|upload| upload.key).collect()
+        found.into_iter().map(|(_, upload)| upload.key).collect()
     }
 
     /// Writes an object below the warehouse under a key of any characters.

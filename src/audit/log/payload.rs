@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -14,7 +14,7 @@ use super::entry::Draft;
 use super::event;
 use crate::audit::relations::{EXPLAINED, LEASES, Relation};
 use crate::audit::{ColumnType, Value};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Rows of a store without a log that one entry takes up.
 const ADOPTED_ROWS: usize = 1000;
@@ -162,7 +162,11 @@ fn from_json(kind: ColumnType, json: &Json) -> Option<Value> {
 /// The first entries of a log: the rows that are there already.
 pub(in crate::audit) fn first_entries(
     tables: Vec<(&'static Relation, Vec<Vec<Value>>)>,
+    now: DateTime<Utc>,
 ) -> Result<Vec<Draft>> {
+    for lease in tables.iter().filter(|(table, _)| **table == LEASES).flat_map(|(_, rows)| rows) {
+        refuse_a_live_run(lease, now)?;
+    }
     let is_new = tables.iter().all(|(table, rows)| **table == LEASES || rows.is_empty());
     let event = if is_new { event::STORE_CREATED } else { event::STORE_ADOPTED };
     let put = |(table, rows): (&'static Relation, Vec<Vec<Value>>)| {
@@ -170,4 +174,17 @@ pub(in crate::audit) fn first_entries(
     };
     let rows: Vec<_> = tables.into_iter().flat_map(put).collect();
     rows.chunks(ADOPTED_ROWS).map(|rows| Draft::new(event, None).explaining(rows)).collect()
+}
+
+/// An older program that is at work would go on to write rows without entries.
+fn refuse_a_live_run(lease: &[Value], now: DateTime<Utc>) -> Result<()> {
+    let at = |column| LEASES.position(column).and_then(|at| lease.get(at));
+    match (at("run"), at("expires")) {
+        (Some(Value::Text(run)), Some(Value::Timestamp(expires))) if *expires > now => {
+            let message = format!("run {run} of an older pipeline holds the audit store");
+            Err(Error::new(ErrorKind::Conflict, message)
+                .with_hint("wait for it to end: the store cannot be migrated under it"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -11,6 +11,7 @@ use super::replay::{Finding, Replay};
 use crate::audit::relations::{CURRENT, EXPLAINED, LEASES, METRICS, PARAMS, RUNS, Relation};
 use crate::audit::values::values;
 use crate::audit::{ColumnType, RunId, Value};
+use crate::error::ErrorKind;
 
 fn at(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(1_767_225_600_000_000 + micros).unwrap()
@@ -236,12 +237,13 @@ fn the_head_is_sealed_between_a_publish_and_the_release() {
 #[test]
 fn the_first_entries_take_up_all_rows() {
     let lease = values![Value::Null, Value::Null, 0, Value::Null, Value::Null];
-    let new = first_entries(vec![(&RUNS, vec![]), (&LEASES, vec![lease.clone()])]).unwrap();
+    let new = first_entries(vec![(&RUNS, vec![]), (&LEASES, vec![lease.clone()])], at(0)).unwrap();
     assert_eq!(new.len(), 1);
     assert_eq!(new[0].seal(None, at(0)).event, event::STORE_CREATED);
 
     let params: Vec<_> = (0..1001).map(|n| values!["r", format!("{n}"), "1", "here"]).collect();
-    let old = first_entries(vec![(&PARAMS, params.clone()), (&LEASES, vec![lease])]).unwrap();
+    let old =
+        first_entries(vec![(&PARAMS, params.clone()), (&LEASES, vec![lease])], at(0)).unwrap();
     let mut replay = Replay::default();
     let mut head = None;
     for draft in &old {
@@ -252,6 +254,14 @@ fn the_first_entries_take_up_all_rows() {
     }
     assert_eq!((old.len(), &replay.findings), (2, &vec![]));
     assert_eq!(replay.compare(&PARAMS, &params), []);
+}
+
+#[test]
+fn no_log_begins_under_a_live_run() {
+    let lease = |expires: i64| values!["/warehouse", "r", 1, at(0), at(expires)];
+    let begin = |lease| first_entries(vec![(&LEASES, vec![lease])], at(100));
+    assert_eq!(begin(lease(101)).unwrap_err().kind(), ErrorKind::Conflict);
+    assert!(begin(lease(100)).is_ok());
 }
 
 /// A value of a column, NULL among them where it is no key.

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::future::{join, join3, try_join};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row, Transaction};
+use tokio_postgres::{Client, IsolationLevel, Row, Transaction};
 
 use super::backend::{Backend, Outcome, Write};
 use super::log::{self, Draft};
@@ -122,7 +122,9 @@ impl Work for Batch {
     type Done = Outcome;
 
     async fn attempt(&self, client: &mut Client, session: Session<'_>) -> Result<Outcome, Failure> {
-        let transaction = session.answered(client.transaction()).await?;
+        // What was committed while the lock was waited for must be seen, whatever the role's default.
+        let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
+        let transaction = session.answered(begin.start()).await?;
         let work = async {
             // First of all: who takes the lock after another could wait for it in a circle.
             let head = match &self.entry {

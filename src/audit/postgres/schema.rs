@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::{Client, IsolationLevel, Transaction};
 
 use super::address::{Address, quoted};
 use super::failure::Failure;
@@ -36,7 +36,8 @@ impl Work for Migrate {
         {
             return Ok(vec![]);
         }
-        let transaction = session.answered(client.transaction()).await?;
+        let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
+        let transaction = session.answered(begin.start()).await?;
         session.answered(transaction.batch_execute(&session.address.settings)).await?;
         session.answered(transaction.batch_execute(MIGRATION_LOCK)).await?;
         let mut applied = read(&transaction, session).await?;
@@ -97,7 +98,8 @@ async fn begin_log(transaction: &Transaction<'_>, session: Session<'_>) -> Resul
         let rows = session.answered(transaction.query_typed(&table.select(), &[])).await?;
         tables.push((table, rows_of(&rows, table.columns)?));
     }
-    for entry in log::first_entries(tables)? {
+    let (_, now) = session.answered(lock_head(transaction)).await?;
+    for entry in log::first_entries(tables, now)? {
         let head = session.answered(lock_head(transaction)).await?;
         session.answered(append(transaction, &entry, head)).await?;
     }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use datafusion::object_store::aws::{
@@ -19,6 +20,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::credentials::FileCredentials;
+use super::failure::is_transient;
 use super::http::Connector;
 use crate::config::{Credentials, S3Settings};
 use crate::error::{Error, Result};
@@ -29,8 +31,7 @@ pub(super) struct Client {
     name: String,
     http: HttpClient,
     url: Url,
-    region: String,
-    anonymous: bool,
+    settings: Arc<S3Settings>,
     in_doubt: Arc<AtomicBool>,
 }
 
@@ -95,8 +96,7 @@ impl Client {
             name: name.to_owned(),
             http,
             url,
-            region: settings.region.clone(),
-            anonymous: settings.credentials == Credentials::Anonymous,
+            settings: Arc::clone(settings),
             in_doubt,
         })
     }
@@ -127,15 +127,7 @@ impl Client {
                 url.query_pairs_mut().append_pair("key-marker", key);
                 url.query_pairs_mut().append_pair("upload-id-marker", id);
             }
-            let mut request = HttpRequest::new(HttpRequestBody::empty());
-            *request.uri_mut() = url.as_str().parse().map_err(generic)?;
-            if !self.anonymous {
-                let keys = self.s3.credentials().get_credential().await?;
-                AwsAuthorizer::new(&keys, "s3", &self.region).authorize(&mut request, None);
-            }
-            let answer = self.http.execute(request).await.map_err(generic)?;
-            let answer = answer.into_body().bytes().await.map_err(generic)?;
-            let page: UploadsAnswer = quick_xml::de::from_reader(&*answer).map_err(generic)?;
+            let page = self.ask(&url).await?;
             let before = found.len();
             found.extend(page.upload.into_iter().map(|upload| {
                 let UploadAnswer { key, upload_id, initiated } = upload;
@@ -148,6 +140,38 @@ impl Client {
                 _ => return Ok(found),
             };
         }
+    }
+
+    /// Asks for one page of uploads, again where that may help, as object_store does for requests of
+    /// its own.
+    async fn ask(&self, url: &Url) -> Result<UploadsAnswer, StoreError> {
+        let S3Settings { max_retries, retry_deadline, backoff_initial, backoff_max, .. } =
+            *self.settings;
+        let (started, mut pause) = (Instant::now(), backoff_initial);
+        for _ in 0..max_retries {
+            match self.ask_once(url).await {
+                Err(error)
+                    if is_transient(&error) && started.elapsed() + pause < retry_deadline =>
+                {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(backoff_max);
+                }
+                answered => return answered,
+            }
+        }
+        self.ask_once(url).await
+    }
+
+    async fn ask_once(&self, url: &Url) -> Result<UploadsAnswer, StoreError> {
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        *request.uri_mut() = url.as_str().parse().map_err(generic)?;
+        if self.settings.credentials != Credentials::Anonymous {
+            let keys = self.s3.credentials().get_credential().await?;
+            AwsAuthorizer::new(&keys, "s3", &self.settings.region).authorize(&mut request, None);
+        }
+        let answer = self.http.execute(request).await.map_err(generic)?;
+        let answer = answer.into_body().bytes().await.map_err(generic)?;
+        quick_xml::de::from_reader(&*answer).map_err(generic)
     }
 
     /// Aborts an unfinished upload; one that is gone meanwhile is fine.

@@ -104,7 +104,7 @@ impl Failure {
                 WRONG_REGION_HINT
             }
             Reason::Answer { status: 401 | 403, .. } => {
-                "the credentials need the right to list and read there, and for a warehouse to write and delete"
+                "the credentials need the right to list and read there, and for a warehouse to write, to delete, and to list and abort uploads"
             }
             _ => "check the location, and `endpoint` and `path_style` in [s3]",
         }
@@ -135,6 +135,13 @@ impl fmt::Display for Failure {
 }
 
 impl StdError for Failure {}
+
+/// Whether an object store failed in a way that asking again may help.
+pub(super) fn is_transient(error: &(dyn StdError + 'static)) -> bool {
+    let causes = chain(error);
+    let failure = causes.iter().find_map(|cause| cause.downcast_ref::<Failure>());
+    failure.is_some_and(Failure::is_transient)
+}
 
 /// An error of the driver with this message, where an object store failed anywhere behind
 /// `error`; its kind and hint are those of the failure. `None` where none did.

@@ -147,38 +147,41 @@ impl Store {
     /// The objects below a path that are in the root of that path.
     fn list_root<'a>(&'a self, below: &'a str) -> BoxStream<'a, Result<(String, ObjectMeta)>> {
         let (root, _) = self.root(below);
-        let layer = self.layers.iter().find(|(_, layer)| std::ptr::eq(*layer, root));
-        let layer = layer.map(|(name, _)| name.as_str());
         let listed = root
             .store
             .list(Some(&self.path(below)))
             .map_err(move |error| io_failure(error, format!("cannot list `{}`", root.location)));
         let named = listed.try_filter_map(move |meta| async move {
-            let Some(rest) = meta.location.prefix_match(&root.prefix) else { return Ok(None) };
-            let rest: ObjectPath = rest.collect();
-            let path = match layer {
-                Some(layer) => format!("{layer}/{rest}"),
-                None => rest.to_string(),
-            };
-            // What lies where a moved layer was is not of this warehouse any more.
-            let stale = !std::ptr::eq(self.root(&path).0, root);
-            Ok((!stale).then_some((path, meta)))
+            Ok(self.below(root, &meta.location).map(|path| (path, meta)))
         });
         named.boxed()
     }
 
+    /// The path below the warehouse of a path in the store of one of its roots; none where it is not
+    /// of this warehouse.
+    fn below(&self, root: &Root, location: &ObjectPath) -> Option<String> {
+        let rest: ObjectPath = location.prefix_match(&root.prefix)?.collect();
+        let path = match self.layers.iter().find(|(_, layer)| std::ptr::eq(*layer, root)) {
+            Some((layer, _)) => format!("{layer}/{rest}"),
+            None => rest.to_string(),
+        };
+        // What lies where a moved layer was is not of this warehouse any more.
+        std::ptr::eq(self.root(&path).0, root).then_some(path)
+    }
+
     /// Uploads of files of this warehouse that were begun and neither completed nor aborted, by
-    /// runs whose process was killed: [`Store::abort`] frees what they hold. None on a local disk.
-    pub async fn unfinished(&self) -> Result<Vec<Unfinished>> {
-        let mut found: Vec<Unfinished> = vec![];
+    /// runs whose process was killed, with their paths below the warehouse: [`Store::abort`] frees
+    /// what they hold. None on a local disk.
+    pub async fn unfinished(&self) -> Result<Vec<(String, Unfinished)>> {
+        let mut found = vec![];
         for root in std::iter::once(&self.main).chain(self.layers.values()) {
             let Some(bucket) = &root.bucket else { continue };
             let message = || format!("cannot list the uploads in `{}`", root.location);
             let all = bucket.unfinished("").await.map_err(|error| io_failure(error, message()))?;
-            let inside = |upload: &Unfinished| {
-                ObjectPath::parse(&upload.key).is_ok_and(|key| key.prefix_matches(&root.prefix))
-            };
-            found.extend(all.into_iter().filter(inside));
+            found.extend(all.into_iter().filter_map(|upload| {
+                let key = ObjectPath::parse(&upload.key).ok()?;
+                Some((self.below(root, &key)?, upload))
+            }));
         }
         Ok(found)
     }
