@@ -191,6 +191,11 @@ async fn a_store_from_before_the_log_is_adopted(fixture: Fixture) {
         (run, lease)
     };
     forget_the_log(&fixture).await;
+    // Not under a run of the program from before.
+    let refused = fixture.try_open().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert!(refused.message().contains("run old of an older pipeline"), "{refused}");
+    fixture.query("UPDATE leases SET expires = acquired").await;
     let store = fixture.open().await;
     assert_eq!(events(&store).await, ["store.adopted"]);
     store.release_lease(&lease).await.unwrap();
