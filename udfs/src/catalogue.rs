@@ -6,11 +6,14 @@ use datafusion::catalog::TableFunctionImpl;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 use datafusion::prelude::SessionContext;
 
-use crate::aggregate::{
-    average_precision, f1_score, precision, recall, roc_auc, train_isolation_forest,
-};
+use crate::aggregate::train::{self, Trainer};
+use crate::aggregate::train_isolation_forest::TrainIsolationForest;
+use crate::aggregate::{average_precision, f1_score, precision, recall, roc_auc};
 use crate::doc::FunctionDoc;
-use crate::scalar::{anomaly_score, is_anomaly, model_info};
+use crate::scalar::{
+    alert_threshold, anomaly_percentile, anomaly_score, explain_anomaly, is_anomaly,
+    model_features, model_info,
+};
 use crate::table::synthetic_flows;
 
 /// How DataFusion runs a function.
@@ -36,16 +39,20 @@ pub struct Function {
 /// All SQL functions of this crate, sorted by name.
 pub fn functions() -> Vec<Function> {
     vec![
+        scalar(&alert_threshold::DOC, alert_threshold::AlertThreshold::new()),
+        scalar(&anomaly_percentile::DOC, anomaly_percentile::AnomalyPercentile::new()),
         scalar(&anomaly_score::DOC, anomaly_score::AnomalyScore::new()),
         aggregate(&average_precision::DOC, average_precision::udaf()),
+        scalar(&explain_anomaly::DOC, explain_anomaly::ExplainAnomaly::new()),
         aggregate(&f1_score::DOC, f1_score::udaf()),
         scalar(&is_anomaly::DOC, is_anomaly::IsAnomaly::new()),
+        scalar(&model_features::DOC, model_features::ModelFeatures::new()),
         scalar(&model_info::DOC, model_info::ModelInfo::new()),
         aggregate(&precision::DOC, precision::udaf()),
         aggregate(&recall::DOC, recall::udaf()),
         aggregate(&roc_auc::DOC, roc_auc::udaf()),
         table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
-        aggregate(&train_isolation_forest::DOC, train_isolation_forest::udaf()),
+        train(&TrainIsolationForest),
     ]
 }
 
@@ -56,6 +63,10 @@ fn scalar(doc: &'static FunctionDoc, function: impl ScalarUDFImpl + 'static) -> 
 
 fn aggregate(doc: &'static FunctionDoc, udaf: Arc<AggregateUDF>) -> Function {
     Function { doc, implementation: Implementation::Aggregate(udaf) }
+}
+
+fn train(trainer: &'static dyn Trainer) -> Function {
+    aggregate(trainer.doc(), train::udaf(trainer))
 }
 
 fn table(doc: &'static FunctionDoc, function: impl TableFunctionImpl + 'static) -> Function {

@@ -1,13 +1,17 @@
-//! Features in Arrow: a struct of numbers and truth values, and how it becomes a matrix.
+//! Features in Arrow: a struct of numbers, truth values, timestamps and texts, and how it becomes a
+//! matrix.
 
-use datafusion::arrow::array::{Array, AsArray, StructArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, StringViewArray, StructArray,
+};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type, TimeUnit};
 use datafusion::common::{Result, exec_err, plan_datafusion_err, plan_err};
 use ndarray::Array2;
 use thiserror::Error;
 
-use crate::detectors::model::{Feature, FeatureKind, Signature};
+use crate::detectors::signature::{Feature, FeatureKind, Signature};
 
 /// Key in the metadata of a model's field: the features of the model, as the text form of
 /// [`Signature`]. It lets a query that scores with wrong features fail while it is planned.
@@ -31,11 +35,10 @@ pub(crate) fn signature(function: &str, fields: &Fields) -> Result<Signature> {
         .map(|field| match kind(field.data_type()) {
             Some(kind) => Ok(Feature { name: field.name().clone(), kind }),
             None => plan_err!(
-                "{function}: feature `{}` is of type {}; a feature is a number or a boolean; \
-                 hint: encode it, `proto = 'tcp'`, or cast it, `CAST({} AS DOUBLE)`",
+                "{function}: feature `{}` is of type {}; a feature is a number, a boolean, a \
+                 timestamp or a string; hint: make one of it, or leave it out",
                 field.name(),
-                field.data_type(),
-                field.name()
+                field.data_type()
             ),
         })
         .collect::<Result<Vec<_>>>()?;
@@ -45,7 +48,12 @@ pub(crate) fn signature(function: &str, fields: &Fields) -> Result<Signature> {
 fn kind(data_type: &DataType) -> Option<FeatureKind> {
     match data_type {
         DataType::Boolean => Some(FeatureKind::Boolean),
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
+            Some(FeatureKind::Timestamp)
+        }
+        DataType::Dictionary(_, values) => kind(values),
         numeric if numeric.is_numeric() => Some(FeatureKind::Number),
+        text if text.is_string() => Some(FeatureKind::Text),
         _ => None,
     }
 }
@@ -106,13 +114,27 @@ fn missing(feature: &Feature, fields: &Fields) -> FeatureMismatch {
     }
 }
 
-/// The columns at `positions` as a matrix, NaN where a value or its whole struct is NULL.
-pub(crate) fn matrix(features: &StructArray, positions: &[usize]) -> Result<Array2<f64>> {
+/// The values of the features at `positions` as a matrix, NaN where a value or its whole struct is
+/// NULL; a text becomes what `code` makes of it and the number of its feature.
+pub(crate) fn matrix(
+    features: &StructArray,
+    signature: &Signature,
+    positions: &[usize],
+    mut code: impl FnMut(usize, &str) -> f64,
+) -> Result<Array2<f64>> {
     let mut matrix = Array2::from_elem((features.len(), positions.len()), f64::NAN);
-    for (mut column, position) in matrix.columns_mut().into_iter().zip(positions) {
-        let values = cast(features.column(*position), &DataType::Float64)?;
-        let values = values.as_primitive::<Float64Type>();
-        for (row, (value, cell)) in values.iter().zip(&mut column).enumerate() {
+    for (at, (feature, position)) in signature.features().iter().zip(positions).enumerate() {
+        let column = features.column(*position);
+        let mut cells = matrix.column_mut(at);
+        if feature.kind == FeatureKind::Text {
+            for (row, text) in texts(features, column)?.iter().enumerate() {
+                if let Some(text) = text {
+                    cells[row] = code(at, text);
+                }
+            }
+            continue;
+        }
+        for (row, (value, cell)) in numbers(column)?.iter().zip(&mut cells).enumerate() {
             if let Some(value) = value
                 && features.is_valid(row)
             {
@@ -121,6 +143,34 @@ pub(crate) fn matrix(features: &StructArray, positions: &[usize]) -> Result<Arra
         }
     }
     Ok(matrix)
+}
+
+/// Numbers as DOUBLE, timestamps as seconds since 1970 in UTC.
+fn numbers(column: &ArrayRef) -> Result<Float64Array> {
+    const INSTANT: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let column = match kind(column.data_type()) {
+        Some(FeatureKind::Timestamp) => {
+            let instants = match column.data_type() {
+                DataType::Timestamp(_, zone) => {
+                    cast(column, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?
+                }
+                _ => cast(column, &INSTANT)?,
+            };
+            let micros = cast(&instants, &DataType::Int64)?;
+            let micros = micros.as_primitive::<Int64Type>();
+            return Ok(micros.unary(|micros| micros as f64 / 1e6));
+        }
+        _ => cast(column, &DataType::Float64)?,
+    };
+    Ok(column.as_primitive::<Float64Type>().clone())
+}
+
+/// The texts of a column of a struct, NULL where the whole struct is.
+pub(crate) fn texts(features: &StructArray, column: &ArrayRef) -> Result<StringViewArray> {
+    let texts = cast(column, &DataType::Utf8View)?;
+    let texts = texts.as_string_view();
+    let valid = NullBuffer::union(texts.nulls(), features.nulls());
+    Ok(StringViewArray::try_new(texts.views().clone(), texts.data_buffers().to_vec(), valid)?)
 }
 
 /// The argument `features` at execution.

@@ -13,3 +13,4 @@ pub(crate) mod laws;
 mod metric;
 mod metric_state;
 mod options;
+pub(crate) mod train;

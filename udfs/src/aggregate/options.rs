@@ -28,7 +28,7 @@ pub(super) fn check_names(function: &str, argument: &Field, known: &[&str]) -> R
 }
 
 /// Options as the user wrote them. An option that is absent or NULL keeps its default.
-pub(super) struct Options<'a> {
+pub(crate) struct Options<'a> {
     function: &'static str,
     literal: &'a ScalarValue,
 }
@@ -49,6 +49,7 @@ impl<'a> Options<'a> {
         };
         Ok(Some(value).filter(|value| !value.is_null()))
     }
+
     /// An integer from 0.
     pub(super) fn integer(&self, name: &str) -> Result<Option<u64>> {
         let Some(value) = self.get(name)? else {
@@ -73,6 +74,33 @@ impl<'a> Options<'a> {
             return Ok(Some(number));
         }
         self.wrong_type(name, "a number", &value)
+    }
+
+    /// A text.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
+        let Some(value) = self.get(name)? else {
+            return Ok(None);
+        };
+        if value.data_type().is_string()
+            && let Ok(ScalarValue::Utf8(Some(text))) = value.cast_to(&DataType::Utf8)
+        {
+            return Ok(Some(text));
+        }
+        self.wrong_type(name, "a text", &value)
+    }
+
+    /// A truth value.
+    pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>> {
+        match self.get(name)? {
+            None => Ok(None),
+            Some(ScalarValue::Boolean(Some(truth))) => Ok(Some(truth)),
+            Some(value) => self.wrong_type(name, "true or false", &value),
+        }
+    }
+
+    /// The function whose options they are, for messages.
+    pub(super) fn function(&self) -> &'static str {
+        self.function
     }
 
     fn wrong_type<T>(&self, name: &str, wanted: &str, got: &ScalarValue) -> Result<T> {

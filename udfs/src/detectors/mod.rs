@@ -1,16 +1,88 @@
 //! Anomaly detectors: pure algorithms over ndarray, in the manner of linfa.
 //!
-//! * [`isolation_forest`]: the algorithm: hyperparameters, fit, score, encoding.
-//! * [`model`]: what every trained model is, whatever its algorithm: features, digest, bytes.
-//! * [`sample`]: the mergeable sample of rows that a detector is fitted on.
+//! * [`isolation_forest`] and its neighbours: the algorithms, each with its hyperparameters, fit,
+//!   score, encoding.
+//! * [`sample`], [`categories`]: the mergeable states that rows are gathered in.
+//! * [`training`]: from a sample to a model.
+//! * [`model`]: what every trained model is: [`signature`] of features, [`statistics`] of what
+//!   training saw, [`calibration`] of scores, bytes.
 //!
-//! A value of a feature is an `f64`; NaN means missing. Nothing here does I/O, draws entropy or
-//! calls the platform's mathematics library, so equal input gives equal bits on every machine.
+//! A value of a feature is an `f64`; NaN means missing. Nothing here does I/O or draws entropy.
 
+pub mod calibration;
+pub mod categories;
 pub mod isolation_forest;
 pub mod model;
 pub mod sample;
+pub mod signature;
+pub mod statistics;
+pub mod training;
 mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2};
+
+use wire::{Reader, WireError};
+
+/// A fitted algorithm. Rows have the columns that it was fitted on, NaN where a value is missing.
+pub trait Detector: fmt::Debug + Send + Sync {
+    /// Its algorithm.
+    fn algorithm(&self) -> Algorithm;
+
+    /// Its hyperparameters as the options of its training function, in the order of their names.
+    fn options(&self) -> Vec<(&'static str, String)>;
+
+    /// Anomaly scores, one per row; larger is more anomalous, never NaN.
+    fn scores(&self, records: ArrayView2<'_, f64>) -> Vec<f64>;
+
+    /// What each column adds to the scores.
+    fn attribute(&self, records: ArrayView2<'_, f64>) -> Attribution;
+
+    /// Appends the canonical encoding.
+    fn encode(&self, out: &mut Vec<u8>);
+}
+
+/// Scores taken apart: the base and the contributions of a row add up to its score.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attribution {
+    /// The score that a row has before anything is known of it, per row.
+    pub bases: Vec<f64>,
+    /// What each column adds, per row.
+    pub contributions: Array2<f64>,
+}
+
+/// The algorithms. The number is that of the encoding and never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Algorithm {
+    /// Isolation forest.
+    IsolationForest = 1,
+}
+
+impl Algorithm {
+    const ALL: [Self; 1] = [Self::IsolationForest];
+
+    /// Its name: `isolation_forest`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IsolationForest => "isolation_forest",
+        }
+    }
+
+    fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| *algorithm as u8 == code)
+    }
+
+    /// Reads a detector over `columns` columns, to the end of the bytes. Never allocates more than
+    /// a small multiple of them.
+    fn decode(self, reader: Reader<'_>, columns: usize) -> Result<Arc<dyn Detector>, WireError> {
+        Ok(match self {
+            Self::IsolationForest => Arc::new(isolation_forest::decode(reader, columns)?),
+        })
+    }
+}
 
 /// The one representation of a feature value: one NaN for every missing value, one zero, and
 /// infinities clamped to the largest finite numbers, which keep their place in the order.

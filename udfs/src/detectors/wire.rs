@@ -58,6 +58,29 @@ impl<'a> Reader<'a> {
         self.array().map(f64::from_le_bytes)
     }
 
+    /// A number that is neither NaN nor infinite, and no negative zero: they have one encoding.
+    pub(super) fn finite(&mut self) -> Result<f64, WireError> {
+        let value = self.f64()?;
+        match value.is_finite() && value.to_bits() != (-0.0_f64).to_bits() {
+            true => Ok(value),
+            false => Err(WireError::Invalid("a number of it is none")),
+        }
+    }
+
+    /// `count` numbers. Never allocates more than the bytes that are there.
+    pub(super) fn numbers(&mut self, count: usize) -> Result<Vec<f64>, WireError> {
+        let mut numbers = vec![];
+        for _ in 0..count {
+            numbers.push(self.finite()?);
+        }
+        Ok(numbers)
+    }
+
+    /// UTF-8 behind its length (u32).
+    pub(super) fn text(&mut self) -> Result<&'a str, WireError> {
+        std::str::from_utf8(self.block()?).map_err(|_| WireError::Invalid("a text is not UTF-8"))
+    }
+
     /// Bytes behind their length (u32).
     pub(super) fn block(&mut self) -> Result<&'a [u8], WireError> {
         let len = self.u32()?;
@@ -88,4 +111,12 @@ pub(super) fn put_block(out: &mut Vec<u8>, block: &[u8]) {
     let len = u32::try_from(block.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&len.to_le_bytes());
     out.extend_from_slice(block);
+}
+
+/// Writes numbers, as [`Reader::numbers`] reads them.
+pub(super) fn put_numbers<'a>(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = &'a f64>) {
+    for number in numbers {
+        // Adding zero turns -0.0 into 0.0.
+        out.extend_from_slice(&(number + 0.0).to_le_bytes());
+    }
 }

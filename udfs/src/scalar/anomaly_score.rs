@@ -23,7 +23,7 @@ pub(super) const MODEL: Argument = Argument {
 
 pub(super) const FEATURES: Argument = Argument {
     name: "features",
-    types: "STRUCT of numbers and booleans",
+    types: "STRUCT of numbers, booleans, timestamps, dates and strings",
     description: "The features of the row, found by name. Fields that the model does not know \
                   are ignored.",
 };
@@ -82,11 +82,16 @@ impl ScalarUDFImpl for AnomalyScore {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        scoring::check_arguments(NAME, &args)?;
+        scoring::check_arguments(NAME, &args, 0)?;
         Ok(Arc::new(Field::new(NAME, DataType::Float64, true)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        scoring::score(NAME, &args, |_, score| score, |scores| Arc::new(Float64Array::from(scores)))
+        scoring::score(
+            NAME,
+            &args,
+            |_, score| Ok(score),
+            |scores| Ok(Arc::new(Float64Array::from(scores))),
+        )
     }
 }

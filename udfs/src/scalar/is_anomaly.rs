@@ -21,8 +21,8 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     syntax: "is_anomaly(model, features)",
     arguments: &[anomaly_score::MODEL, anomaly_score::FEATURES],
     returns: "BOOLEAN: `anomaly_score(model, features) > model_info(model).threshold`. The \
-              threshold is 0.5, or set in training so that the share `contamination` of the \
-              sampled rows is above.",
+              threshold is the algorithm's (0.5 for an isolation forest), or set in training so \
+              that the share `contamination` of the sampled rows is above.",
     nulls: "As `anomaly_score`: a NULL model gives NULL, NULL features are missing.",
     empty: "No rows in, no rows out.",
     errors: "As `anomaly_score`.",
@@ -63,7 +63,7 @@ impl ScalarUDFImpl for IsAnomaly {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        scoring::check_arguments(NAME, &args)?;
+        scoring::check_arguments(NAME, &args, 0)?;
         Ok(Arc::new(Field::new(NAME, DataType::Boolean, true)))
     }
 
@@ -71,8 +71,8 @@ impl ScalarUDFImpl for IsAnomaly {
         scoring::score(
             NAME,
             &args,
-            |model, score| score > model.detector.threshold(),
-            |answers| Arc::new(BooleanArray::from(answers)),
+            |model, score| Ok(score > model.threshold),
+            |answers| Ok(Arc::new(BooleanArray::from(answers))),
         )
     }
 }

@@ -5,10 +5,14 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{ArrayRef, AsArray, BinaryViewArray};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field};
-use datafusion::common::{Result, exec_datafusion_err, plan_err};
+use datafusion::common::{Result, exec_datafusion_err, exec_err, internal_err, plan_err};
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs};
+use datafusion::scalar::ScalarValue;
 
+use crate::detectors::calibration::Calibration;
 use crate::detectors::model::{Model, digest};
 
 /// Checks the type of the argument, or gives a plan error.
@@ -18,7 +22,7 @@ pub(super) fn check_type(function: &str, argument: &Field) -> Result<()> {
         binary if binary.is_binary() => Ok(()),
         other => plan_err!(
             "{function}: argument `model` must be a model (BINARY), got {other}; hint: train one \
-             with `train_isolation_forest`, and pass it first"
+             with a `train_*` function, and pass it first"
         ),
     }
 }
@@ -84,4 +88,58 @@ pub(super) fn decode(function: &str, bytes: &[u8]) -> Result<Arc<Model>> {
         size <= CACHE_BYTES
     });
     Ok(model)
+}
+
+/// The calibration of a model, which those of version 1 lack.
+pub(super) fn calibration<'a>(function: &str, model: &'a Model) -> Result<&'a Calibration> {
+    match &model.calibration {
+        Some(calibration) => Ok(calibration),
+        None => exec_err!(
+            "{function}: the model has format version {} and no calibration; hint: train it again",
+            model.version
+        ),
+    }
+}
+
+/// A decoded model and its digest; None for NULL.
+pub(super) type Described = Option<(Arc<Model>, Option<String>)>;
+
+/// Which of them are not NULL.
+pub(super) fn valid(models: &[Described]) -> NullBuffer {
+    models.iter().map(Option::is_some).collect()
+}
+
+/// Checks that there is one argument, a model, or gives a plan error.
+pub(super) fn check_one(function: &str, args: &ReturnFieldArgs) -> Result<()> {
+    let [model] = args.arg_fields else {
+        return plan_err!("{function}: expected 1 argument, got {}", args.arg_fields.len());
+    };
+    check_type(function, model)
+}
+
+/// Describes each model, NULL where it is NULL; a single value where the argument is one.
+pub(super) fn describe_models(
+    function: &str,
+    args: &ScalarFunctionArgs,
+    describe: impl FnOnce(&[Described]) -> Result<ArrayRef>,
+) -> Result<ColumnarValue> {
+    let [models] = args.args.as_slice() else {
+        return internal_err!("{function}: expected 1 argument, got {}", args.args.len());
+    };
+    let is_scalar = matches!(models, ColumnarValue::Scalar(_));
+    let models = to_views(&models.to_array(if is_scalar { 1 } else { args.number_rows })?)?;
+    let models = models
+        .iter()
+        .map(|bytes| {
+            let Some(bytes) = bytes else { return Ok(None) };
+            let digest = digest(bytes).map(|digest| format!("{digest:032x}"));
+            Ok(Some((decode(function, bytes)?, digest)))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let described = describe(&models)?;
+    Ok(if is_scalar {
+        ColumnarValue::Scalar(ScalarValue::try_from_array(&described, 0)?)
+    } else {
+        ColumnarValue::Array(described)
+    })
 }

@@ -1,4 +1,4 @@
-//! What `anomaly_score` and `is_anomaly` share: finding the features of each row's model.
+//! What the functions of a model and a row share: finding the features of each row's model.
 
 use std::collections::HashMap;
 
@@ -10,18 +10,22 @@ use datafusion::common::{
 };
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs};
 use datafusion::scalar::ScalarValue;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 use super::model_argument::{ModelBytes, check_type, decode, to_views};
-use crate::detectors::model::{Model, Signature};
+use crate::detectors::model::Model;
+use crate::detectors::signature::Signature;
 use crate::features;
 
-/// Checks `(model, features)` while planning. Where the field of the model says which features it
-/// has, so are the features.
-pub(super) fn check_arguments(function: &str, args: &ReturnFieldArgs) -> Result<()> {
-    let [model, rows] = args.arg_fields else {
+/// Checks `(model, features)`, and up to `more` arguments behind them, while planning. Where the
+/// field of the model says which features it has, so are the features.
+pub(super) fn check_arguments(function: &str, args: &ReturnFieldArgs, more: usize) -> Result<()> {
+    let [model, rows, others @ ..] = args.arg_fields else {
         return plan_err!("{function}: expected 2 arguments, got {}", args.arg_fields.len());
     };
+    if others.len() > more {
+        return plan_err!("{function}: expected 2 arguments, got {}", args.arg_fields.len());
+    }
     check_type(function, model)?;
     if rows.data_type() == &DataType::Null {
         return Ok(());
@@ -37,13 +41,27 @@ pub(super) fn check_arguments(function: &str, args: &ReturnFieldArgs) -> Result<
 
 /// Applies `verdict(model, score)` to each row; None where the model is NULL. A single value
 /// where both arguments are.
-pub(super) fn score<T: Copy>(
+pub(super) fn score<T: Clone>(
     function: &str,
     args: &ScalarFunctionArgs,
-    verdict: impl Fn(&Model, f64) -> T,
-    to_array: impl Fn(Vec<Option<T>>) -> ArrayRef,
+    verdict: impl Fn(&Model, f64) -> Result<T>,
+    to_array: impl FnOnce(Vec<Option<T>>) -> Result<ArrayRef>,
 ) -> Result<ColumnarValue> {
-    let [model, rows] = args.args.as_slice() else {
+    let judge = |model: &Model, rows: ArrayView2<'_, f64>| {
+        model.scores(rows).into_iter().map(|score| verdict(model, score)).collect()
+    };
+    judge_rows(function, args, judge, to_array)
+}
+
+/// Applies `judge(model, rows)`, which gives a verdict per row, to the rows of each model; None where
+/// the model is NULL. A single value where both arguments are.
+pub(super) fn judge_rows<T: Clone>(
+    function: &str,
+    args: &ScalarFunctionArgs,
+    judge: impl Fn(&Model, ArrayView2<'_, f64>) -> Result<Vec<T>>,
+    to_array: impl FnOnce(Vec<Option<T>>) -> Result<ArrayRef>,
+) -> Result<ColumnarValue> {
+    let [model, rows, ..] = args.args.as_slice() else {
         return internal_err!("{function}: expected 2 arguments, got {}", args.args.len());
     };
     let is_scalar = matches!((model, rows), (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)));
@@ -55,9 +73,8 @@ pub(super) fn score<T: Copy>(
             let model = to_views(&model.to_array()?)?;
             if model.is_valid(0) {
                 let model = decode(function, model.value(0))?;
-                for (out, score) in verdicts.iter_mut().zip(scores(function, &model, &rows)?) {
-                    *out = Some(verdict(&model, score));
-                }
+                let judged = judge(&model, matrix(function, &model, &rows)?.view())?;
+                verdicts = judged.into_iter().map(Some).collect();
             }
         }
         ColumnarValue::Array(models) => {
@@ -65,13 +82,14 @@ pub(super) fn score<T: Copy>(
             for (bytes, positions) in group(&models) {
                 let model = decode(function, bytes)?;
                 let rows = take(&rows, &UInt32Array::from(positions.clone()), None)?;
-                for (row, score) in positions.iter().zip(scores(function, &model, &rows)?) {
-                    verdicts[*row as usize] = Some(verdict(&model, score));
+                let judged = judge(&model, matrix(function, &model, &rows)?.view())?;
+                for (row, verdict) in positions.into_iter().zip(judged) {
+                    verdicts[row as usize] = Some(verdict);
                 }
             }
         }
     }
-    let verdicts = to_array(verdicts);
+    let verdicts = to_array(verdicts)?;
     Ok(if is_scalar {
         ColumnarValue::Scalar(ScalarValue::try_from_array(&verdicts, 0)?)
     } else {
@@ -94,15 +112,17 @@ fn group(models: &BinaryViewArray) -> Vec<(&[u8], Vec<u32>)> {
     groups
 }
 
-fn scores(function: &str, model: &Model, rows: &ArrayRef) -> Result<Vec<f64>> {
+/// The features of a model, a row each.
+fn matrix(function: &str, model: &Model, rows: &ArrayRef) -> Result<Array2<f64>> {
     let width = model.signature.features().len();
-    let records = if rows.data_type() == &DataType::Null {
-        Array2::from_elem((rows.len(), width), f64::NAN)
-    } else {
-        let rows = features::struct_array(function, rows)?;
-        let positions = features::positions(&model.signature, rows.fields())
-            .map_err(|error| exec_datafusion_err!("{function}: {error}"))?;
-        features::matrix(rows, &positions)?
+    if rows.data_type() == &DataType::Null {
+        return Ok(Array2::from_elem((rows.len(), width), f64::NAN));
+    }
+    let rows = features::struct_array(function, rows)?;
+    let positions = features::positions(&model.signature, rows.fields())
+        .map_err(|error| exec_datafusion_err!("{function}: {error}"))?;
+    let position = |feature, text: &str| {
+        model.encoder.categories(feature).map_or(f64::NAN, |known| known.position(text))
     };
-    Ok(model.detector.scores(records.view()))
+    features::matrix(rows, &model.signature, &positions, position)
 }

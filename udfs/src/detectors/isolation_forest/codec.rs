@@ -1,13 +1,13 @@
 //! A forest as bytes, little endian:
 //!
 //! ```text
-//! n_estimators u32 | max_samples u32 | max_depth u8 (0: default) | contamination f64 (0: none)
-//! | seed u64 | sample_rows u32 | threshold f64 | trees
+//! n_estimators u32 | max_samples u32 | max_depth u8 (0: default) | seed u64 | sample_rows u32 | trees
 //! tree: nodes in preorder
 //! leaf:  0 | rows u32
 //! split: 1 (missing go right) or 2 (missing go left) | feature u16 | threshold f64
 //! ```
-//! Everything else follows from it, so that a forest has one encoding.
+//! Everything else follows from it, so that a forest has one encoding. Format version 1 had the
+//! contamination (f64, 0: none) in front of the seed and the threshold (f64) in front of the trees.
 
 use linfa::ParamGuard;
 
@@ -25,18 +25,23 @@ impl IsolationForestValidParams {
         out.extend_from_slice(&(self.n_estimators() as u32).to_le_bytes());
         out.extend_from_slice(&(self.max_samples() as u32).to_le_bytes());
         out.push(self.max_depth().unwrap_or(0) as u8);
-        out.extend_from_slice(&self.contamination().unwrap_or(0.0).to_le_bytes());
         out.extend_from_slice(&self.seed().to_le_bytes());
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+    /// Reads them, and what version 1 has before the seed.
+    fn decode<T>(
+        reader: &mut Reader<'_>,
+        before_seed: impl FnOnce(&mut Reader<'_>) -> Result<T, WireError>,
+    ) -> Result<(Self, T), WireError> {
         let params = IsolationForest::params()
             .n_estimators(reader.u32()?.into())
             .max_samples(reader.u32()?.into())
-            .max_depth(Some(reader.u8()?.into()).filter(|depth| *depth != 0))
-            .contamination(Some(reader.f64()?).filter(|share| share.to_bits() != 0))
-            .seed(reader.u64()?);
-        params.check().map_err(|_| WireError::Invalid("a hyperparameter is out of range"))
+            .max_depth(Some(reader.u8()?.into()).filter(|depth| *depth != 0));
+        let found = before_seed(reader)?;
+        let params = params.seed(reader.u64()?).check();
+        params
+            .map(|params| (params, found))
+            .map_err(|_| WireError::Invalid("a hyperparameter is out of range"))
     }
 }
 
@@ -45,7 +50,6 @@ impl IsolationForest {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         self.params.encode(out);
         out.extend_from_slice(&(self.sample_rows as u32).to_le_bytes());
-        out.extend_from_slice(&self.threshold.to_le_bytes());
         for node in self.trees.iter().flat_map(|tree| &tree.0) {
             match *node {
                 Node::Leaf { rows, .. } => {
@@ -61,25 +65,16 @@ impl IsolationForest {
         }
     }
 
-    /// Reads a forest over `features` features. Never allocates more than a small multiple of
-    /// the bytes given.
-    pub(crate) fn decode(bytes: &[u8], features: usize) -> Result<Self, WireError> {
-        let mut reader = Reader::new(bytes);
-        let params = IsolationForestValidParams::decode(&mut reader)?;
-        let sample_rows = u64::from(reader.u32()?);
-        if sample_rows == 0 {
+    fn decode_trees(mut self, mut reader: Reader<'_>) -> Result<Self, WireError> {
+        if self.sample_rows == 0 {
             return Err(WireError::Invalid("it was trained on no rows"));
         }
-        let threshold = reader.f64()?;
-        if !(threshold > 0.0 && threshold <= 1.0) {
-            return Err(WireError::Invalid("its threshold is not in (0, 1]"));
-        }
-        let mut forest = Self { params, features, sample_rows, threshold, trees: vec![] };
-        for _ in 0..forest.params.n_estimators() {
-            forest.trees.push(forest.decode_tree(&mut reader)?);
+        for _ in 0..self.params.n_estimators() {
+            let tree = self.decode_tree(&mut reader)?;
+            self.trees.push(tree);
         }
         reader.finish()?;
-        Ok(forest)
+        Ok(self)
     }
 
     fn decode_tree(&self, reader: &mut Reader<'_>) -> Result<Tree, WireError> {
@@ -138,4 +133,38 @@ impl IsolationForest {
         }
         Ok(Some(Node::Split { feature, threshold, missing_left, right: 0 }))
     }
+}
+
+/// Reads a forest over `features` features. Never allocates more than a small multiple of the bytes
+/// given.
+pub(in crate::detectors) fn decode(
+    mut reader: Reader<'_>,
+    features: usize,
+) -> Result<IsolationForest, WireError> {
+    let (params, ()) = IsolationForestValidParams::decode(&mut reader, |_| Ok(()))?;
+    let sample_rows = u64::from(reader.u32()?);
+    IsolationForest { params, features, sample_rows, trees: vec![] }.decode_trees(reader)
+}
+
+/// What the first format has of a forest: it, its sample's rows, contamination and threshold.
+type First = (IsolationForest, u64, Option<f64>, f64);
+
+/// Reads what format version 1 has behind the number of rows.
+pub(in crate::detectors) fn decode_first(
+    mut reader: Reader<'_>,
+    features: usize,
+) -> Result<First, WireError> {
+    let share = |reader: &mut Reader<'_>| reader.finite();
+    let (params, contamination) = IsolationForestValidParams::decode(&mut reader, share)?;
+    if contamination != 0.0 && !(contamination > 0.0 && contamination <= 0.5) {
+        return Err(WireError::Invalid("a hyperparameter is out of range"));
+    }
+    let sample_rows = u64::from(reader.u32()?);
+    let threshold = reader.f64()?;
+    if !(threshold > 0.0 && threshold <= 1.0) {
+        return Err(WireError::Invalid("its threshold is not in (0, 1]"));
+    }
+    let forest = IsolationForest { params, features, sample_rows, trees: vec![] };
+    let forest = forest.decode_trees(reader)?;
+    Ok((forest, sample_rows, Some(contamination).filter(|share| *share != 0.0), threshold))
 }

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::hyperparams::{MAX_DEPTH, MAX_ESTIMATORS, MAX_SAMPLE_ROWS};
-use crate::detectors::model::MAX_FEATURES;
+use crate::detectors::signature::MAX_FEATURES;
 
 /// A hyperparameter out of its range.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -20,9 +20,6 @@ pub enum ParamError {
     /// Height limit.
     #[error("`max_depth` must be between 1 and {MAX_DEPTH}, got {0}")]
     Depth(u64),
-    /// Expected share of anomalies.
-    #[error("`contamination` must be greater than 0 and at most 0.5, got {0}")]
-    Contamination(f64),
 }
 
 /// Why a forest cannot be fitted.

@@ -9,9 +9,9 @@ use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2};
 use super::error::FitError;
 use super::hyperparams::{IsolationForestValidParams, MAX_SAMPLE_ROWS};
 use super::random::SplitMix64;
-use super::{DEFAULT_THRESHOLD, IsolationForest, Node, Tree};
+use super::{IsolationForest, Node, Tree};
 use crate::detectors::canonical;
-use crate::detectors::model::MAX_FEATURES;
+use crate::detectors::signature::MAX_FEATURES;
 
 impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, FitError> for IsolationForestValidParams {
     type Object = IsolationForest;
@@ -40,17 +40,7 @@ impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, FitError> for IsolationFo
                 Tree(grower.nodes)
             })
             .collect();
-        let mut forest = IsolationForest {
-            params: self.clone(),
-            features,
-            sample_rows: rows as u64,
-            threshold: DEFAULT_THRESHOLD,
-            trees,
-        };
-        if let Some(share) = self.contamination() {
-            forest.threshold = quantile(forest.scores(records.view()), 1.0 - share);
-        }
-        Ok(forest)
+        Ok(IsolationForest { params: self.clone(), features, sample_rows: rows as u64, trees })
     }
 }
 
@@ -65,15 +55,6 @@ fn draw(total: u32, count: u32, rng: &mut SplitMix64) -> Vec<u32> {
         drawn.push(row);
     }
     drawn
-}
-
-/// The quantile of a non-empty sample by linear interpolation, as numpy's `percentile`.
-pub(super) fn quantile(mut values: Vec<f64>, q: f64) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    let position = q * (values.len() - 1) as f64;
-    let below = position as usize;
-    let above = (below + 1).min(values.len() - 1);
-    values[below] + (values[above] - values[below]) * (position - below as f64)
 }
 
 struct Grower<'a> {

@@ -21,7 +21,6 @@ pub struct IsolationForestValidParams {
     n_estimators: u64,
     max_samples: u64,
     max_depth: Option<u64>,
-    contamination: Option<f64>,
     seed: u64,
 }
 
@@ -31,7 +30,6 @@ impl Default for IsolationForestParams {
             n_estimators: 100,
             max_samples: 256,
             max_depth: None,
-            contamination: None,
             seed: 42,
         })
     }
@@ -53,13 +51,6 @@ impl IsolationForestParams {
     /// Height limit, 1 to [`MAX_DEPTH`]. Default: log2 of the rows per tree, rounded up.
     pub fn max_depth(mut self, depth: Option<u64>) -> Self {
         self.0.max_depth = depth;
-        self
-    }
-
-    /// Expected share of anomalies, in (0, 0.5], which sets the threshold so that this share of
-    /// the training rows lies above. Default: none, and the threshold is 0.5.
-    pub fn contamination(mut self, share: Option<f64>) -> Self {
-        self.0.contamination = share;
         self
     }
 
@@ -92,11 +83,6 @@ impl ParamGuard for IsolationForestParams {
         {
             return Err(ParamError::Depth(depth));
         }
-        if let Some(share) = params.contamination
-            && !(share > 0.0 && share <= 0.5)
-        {
-            return Err(ParamError::Contamination(share));
-        }
         Ok(params)
     }
 
@@ -122,19 +108,9 @@ impl IsolationForestValidParams {
         self.max_depth
     }
 
-    /// Expected share of anomalies, where the user gave one.
-    pub fn contamination(&self) -> Option<f64> {
-        self.contamination
-    }
-
     /// Seed of every random choice.
     pub fn seed(&self) -> u64 {
         self.seed
-    }
-
-    /// Rows to keep for training, so that trees seldom share rows.
-    pub fn sample_rows(&self) -> u64 {
-        self.n_estimators * self.max_samples
     }
 
     /// Height limit of trees grown on `rows` rows: the chosen one, or the average height of a

@@ -36,6 +36,7 @@
 
 mod codec;
 mod error;
+mod explain;
 mod fit;
 mod hyperparams;
 mod random;
@@ -44,6 +45,17 @@ mod score;
 #[cfg(test)]
 mod tests;
 
+use std::error::Error;
+use std::sync::Arc;
+
+use linfa::DatasetBase;
+use linfa::traits::Fit;
+use ndarray::ArrayView2;
+
+use super::training::{Hyperparameters, Threshold};
+use super::{Algorithm, Attribution, Detector};
+
+pub(super) use codec::{decode, decode_first};
 pub use error::{FitError, ParamError};
 pub use hyperparams::{
     IsolationForestParams, IsolationForestValidParams, MAX_DEPTH, MAX_ESTIMATORS, MAX_SAMPLE_ROWS,
@@ -59,7 +71,6 @@ pub struct IsolationForest {
     params: IsolationForestValidParams,
     features: usize,
     sample_rows: u64,
-    threshold: f64,
     trees: Vec<Tree>,
 }
 
@@ -130,9 +141,58 @@ impl IsolationForest {
     pub fn max_depth(&self) -> u64 {
         self.params.height_limit(self.subsample_rows())
     }
+}
 
-    /// A row is an anomaly where its score is greater. In (0, 1].
-    pub fn threshold(&self) -> f64 {
-        self.threshold
+impl Hyperparameters for IsolationForestValidParams {
+    /// So many that trees seldom share rows.
+    fn sample_rows(&self) -> u64 {
+        self.n_estimators() * self.max_samples()
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.encode(out);
+    }
+
+    fn threshold(&self) -> Threshold {
+        Threshold::Score(DEFAULT_THRESHOLD)
+    }
+
+    fn fit(
+        &self,
+        records: ArrayView2<'_, f64>,
+        _: Option<&[bool]>,
+    ) -> Result<Arc<dyn Detector>, Box<dyn Error + Send + Sync>> {
+        Ok(Arc::new(Fit::fit(self, &DatasetBase::from(records))?))
+    }
+}
+
+impl Detector for IsolationForest {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::IsolationForest
+    }
+
+    fn options(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("max_depth", self.max_depth().to_string()),
+            ("max_samples", self.params.max_samples().to_string()),
+            ("n_estimators", self.params.n_estimators().to_string()),
+            ("seed", self.params.seed().to_string()),
+        ]
+    }
+
+    fn scores(&self, records: ArrayView2<'_, f64>) -> Vec<f64> {
+        self.scores(records)
+    }
+
+    fn attribute(&self, records: ArrayView2<'_, f64>) -> Attribution {
+        self.attribute(records)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.encode(out);
     }
 }

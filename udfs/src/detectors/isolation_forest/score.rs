@@ -8,7 +8,7 @@ use crate::detectors::canonical;
 
 /// Rows scored together: few enough for their values to stay in the cache while one tree after
 /// the other, which is read once per block, passes over them.
-const BLOCK: usize = 256;
+pub(super) const BLOCK: usize = 256;
 
 /// c(n): the average path length of an unsuccessful search in a binary search tree over `rows`
 /// rows (equation 1 of the paper).
