@@ -14,6 +14,7 @@ pub mod categories;
 pub mod isolation_forest;
 pub mod model;
 pub mod sample;
+pub mod scaler;
 pub mod signature;
 pub mod statistics;
 pub mod training;
