@@ -1,7 +1,17 @@
 //! Scalar functions: adapters between Arrow and the pure rooms.
 
 pub(crate) mod anomaly_score;
+pub(crate) mod community_id;
+pub(crate) mod conn_state;
+pub(crate) mod ip_in_cidr;
+pub(crate) mod ip_is_private;
+pub(crate) mod ip_prefix;
+pub(crate) mod ip_version;
 pub(crate) mod is_anomaly;
 mod model_argument;
 pub(crate) mod model_info;
+pub(crate) mod port_class;
+mod row_function;
 mod scoring;
+pub(crate) mod shannon_entropy;
+pub(crate) mod tcp_flags;
