@@ -35,8 +35,8 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     example_result: "192.168.1.9 true\n8.8.8.8 false\nfe80::1 true\n2606:4700::1 \
                      false\n::ffff:127.0.0.1 true",
     source: "RFC 6890, Cotton et al. 2013, and the IANA IPv4 and IPv6 special-purpose address \
-             registries. As `not is_global` of Python's ipaddress (3.13), with the blocks listed \
-             since.",
+             registries. As `not is_global` of Python's ipaddress, but for blocks that its version \
+             does not know.",
     related: &["ip_in_cidr", "ip_version"],
     since: "0.1.0",
 };
