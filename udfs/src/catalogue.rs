@@ -11,8 +11,9 @@ use crate::aggregate::train_isolation_forest::TrainIsolationForest;
 use crate::aggregate::{average_precision, f1_score, precision, recall, roc_auc};
 use crate::doc::FunctionDoc;
 use crate::scalar::{
-    alert_threshold, anomaly_percentile, anomaly_score, explain_anomaly, is_anomaly,
-    model_features, model_info,
+    alert_threshold, anomaly_percentile, anomaly_score, community_id, conn_state, explain_anomaly,
+    ip_in_cidr, ip_is_private, ip_prefix, ip_version, is_anomaly, model_features, model_info,
+    port_class, shannon_entropy, tcp_flags,
 };
 use crate::table::synthetic_flows;
 
@@ -43,15 +44,24 @@ pub fn functions() -> Vec<Function> {
         scalar(&anomaly_percentile::DOC, anomaly_percentile::AnomalyPercentile::new()),
         scalar(&anomaly_score::DOC, anomaly_score::AnomalyScore::new()),
         aggregate(&average_precision::DOC, average_precision::udaf()),
+        scalar(&community_id::DOC, community_id::function()),
+        scalar(&conn_state::DOC, conn_state::function()),
         scalar(&explain_anomaly::DOC, explain_anomaly::ExplainAnomaly::new()),
         aggregate(&f1_score::DOC, f1_score::udaf()),
+        scalar(&ip_in_cidr::DOC, ip_in_cidr::function()),
+        scalar(&ip_is_private::DOC, ip_is_private::function()),
+        scalar(&ip_prefix::DOC, ip_prefix::function()),
+        scalar(&ip_version::DOC, ip_version::function()),
         scalar(&is_anomaly::DOC, is_anomaly::IsAnomaly::new()),
         scalar(&model_features::DOC, model_features::ModelFeatures::new()),
         scalar(&model_info::DOC, model_info::ModelInfo::new()),
+        scalar(&port_class::DOC, port_class::function()),
         aggregate(&precision::DOC, precision::udaf()),
         aggregate(&recall::DOC, recall::udaf()),
         aggregate(&roc_auc::DOC, roc_auc::udaf()),
+        scalar(&shannon_entropy::DOC, shannon_entropy::function()),
         table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
+        scalar(&tcp_flags::DOC, tcp_flags::function()),
         train(&TrainIsolationForest),
     ]
 }

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! # Rooms
-//! * [`detectors`], [`metrics`], [`synthetic`]: pure algorithms. They know ndarray and linfa,
-//!   never arrow, DataFusion or SQL.
+//! * [`detectors`], [`metrics`], [`network`], [`synthetic`]: pure algorithms. They know ndarray
+//!   and linfa, never arrow, DataFusion or SQL.
 //! * `aggregate`, `scalar`, `table`: one file per SQL function, thin adapters between Arrow and
 //!   the pure rooms.
 //! * `features`: the struct of features that those adapters share.
@@ -27,6 +27,7 @@ pub mod detectors;
 pub mod doc;
 mod features;
 pub mod metrics;
+pub mod network;
 mod scalar;
 pub mod synthetic;
 mod table;
