@@ -7,7 +7,10 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 use datafusion::prelude::SessionContext;
 
 use crate::aggregate::{
-    average_precision, f1_score, precision, recall, roc_auc, train_isolation_forest,
+    average_precision, brier_score, confusion_matrix, f1_score, jensen_shannon_distance,
+    ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
+    precision_at_k, recall, recall_at_fpr, roc_auc, roc_curve, train_isolation_forest,
+    wasserstein_distance,
 };
 use crate::doc::FunctionDoc;
 use crate::scalar::{anomaly_score, is_anomaly, model_info};
@@ -38,14 +41,26 @@ pub fn functions() -> Vec<Function> {
     vec![
         scalar(&anomaly_score::DOC, anomaly_score::AnomalyScore::new()),
         aggregate(&average_precision::DOC, average_precision::udaf()),
+        aggregate(&brier_score::DOC, brier_score::udaf()),
+        aggregate(&confusion_matrix::DOC, confusion_matrix::udaf()),
         aggregate(&f1_score::DOC, f1_score::udaf()),
         scalar(&is_anomaly::DOC, is_anomaly::IsAnomaly::new()),
+        aggregate(&jensen_shannon_distance::DOC, jensen_shannon_distance::udaf()),
+        aggregate(&ks_statistic::DOC, ks_statistic::udaf()),
+        aggregate(&log_loss::DOC, log_loss::udaf()),
+        aggregate(&matthews_corrcoef::DOC, matthews_corrcoef::udaf()),
         scalar(&model_info::DOC, model_info::ModelInfo::new()),
+        aggregate(&population_stability_index::DOC, population_stability_index::udaf()),
+        aggregate(&pr_curve::DOC, pr_curve::udaf()),
         aggregate(&precision::DOC, precision::udaf()),
+        aggregate(&precision_at_k::DOC, precision_at_k::udaf()),
         aggregate(&recall::DOC, recall::udaf()),
+        aggregate(&recall_at_fpr::DOC, recall_at_fpr::udaf()),
         aggregate(&roc_auc::DOC, roc_auc::udaf()),
+        aggregate(&roc_curve::DOC, roc_curve::udaf()),
         table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
         aggregate(&train_isolation_forest::DOC, train_isolation_forest::udaf()),
+        aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),
     ]
 }
 

@@ -2,13 +2,9 @@
 
 mod accumulator;
 
-use std::fmt::Display;
 use std::sync::Arc;
 
-use datafusion::arrow::array::Array;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
-use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, not_impl_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{
@@ -16,10 +12,8 @@ use datafusion::logical_expr::function::{
 };
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, Signature, TypeSignature,
-    Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, TypeSignature, Volatility,
 };
-use datafusion::physical_expr::PhysicalExpr;
 use linfa::ParamGuard;
 
 use self::accumulator::IsolationForestAccumulator;
@@ -142,15 +136,10 @@ impl AggregateUDFImpl for TrainIsolationForest {
     fn simplify(&self) -> Option<AggregateFunctionSimplification> {
         Some(Box::new(|function: AggregateFunction, _| {
             refuse_distinct(function.params.distinct)?;
-            match function.params.args.get(2) {
-                Some(Expr::Literal(literal, _)) => {
-                    parse_options(Some(literal))?;
-                }
-                // A statement prepared before its parameters are bound.
-                Some(other) if !other.exists(|e| Ok(matches!(e, Expr::Placeholder(_))))? => {
-                    return not_literal(other);
-                }
-                _ => {}
+            if let Some(expr) = function.params.args.get(2)
+                && let Some(literal) = options::planned_literal(NAME, "options", expr)?
+            {
+                parse_options(Some(literal))?;
             }
             Ok(Expr::AggregateFunction(function))
         }))
@@ -159,6 +148,7 @@ impl AggregateUDFImpl for TrainIsolationForest {
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         refuse_distinct(args.is_distinct)?;
         let signature = check_types(args.expr_fields)?;
+        let literal = |expr| options::literal(NAME, "options", expr);
         let literal = args.exprs.get(2).map(literal).transpose()?;
         let params = parse_options(literal.as_ref())?;
         Ok(Box::new(IsolationForestAccumulator::new(params, signature)?))
@@ -211,21 +201,6 @@ fn parse_options(literal: Option<&ScalarValue>) -> Result<IsolationForestValidPa
             .contamination(options.number("contamination")?);
     }
     params.check().map_err(|error| plan_datafusion_err!("{NAME}: option {error}"))
-}
-
-/// The value of a literal, also where no optimiser has folded `named_struct` of literals.
-fn literal(expr: &Arc<dyn PhysicalExpr>) -> Result<ScalarValue> {
-    match expr.evaluate(&RecordBatch::new_empty(Arc::new(Schema::empty()))) {
-        Ok(ColumnarValue::Scalar(value)) => Ok(value),
-        Ok(ColumnarValue::Array(array)) if array.len() == 1 => {
-            ScalarValue::try_from_array(&array, 0)
-        }
-        _ => not_literal(expr),
-    }
-}
-
-fn not_literal<T>(got: &impl Display) -> Result<T> {
-    plan_err!("{NAME}: argument `options` must be a literal, the same for all rows, got {got}")
 }
 
 #[cfg(test)]
