@@ -50,7 +50,7 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     determinism: "Bit for bit the same for any order, partitioning and batch size of the same \
                   rows.",
     cost: "8 bytes a row: 20 million rows are 160 MB, and half as much again while sorting. O(n \
-           log n) at the end, the sort of each partition in parallel. Then up to 48 bytes for \
+           log n) at the end, the sort of each partition in parallel. Then up to 72 bytes for \
            each distinct score, until the list is thinned.",
     example: "SELECT round(point['threshold'], 1), round(point['precision'], 4), \
               round(point['recall'], 4) FROM (SELECT unnest(pr_curve(label, score)) AS point \

@@ -96,14 +96,14 @@ fn an_empty_sample_has_no_distance() {
     assert!(only_nan.push(1.0, 2.0).is_err());
 }
 
-/// By hand: the shares are 1/2 + x and 1/2 - x against 1/2, so that the divergence is near
-/// x^2 / (2 ln 2) x 1/2 x ... = x^2 / (2 ln 2); a sum of logarithms would lose it to rounding.
+/// By hand: for shares p and q of a bin that are near, its part of the divergence is
+/// (p - q)^2 / (8 m ln 2) with their mean m; a plain sum of logarithms would lose it to rounding.
 #[test]
 fn near_distributions_keep_their_digits() {
     let half = 1_u64 << 40;
     let x = 1.0 / (1_u64 << 41) as f64;
     let distance = jensen_shannon_distance(&[half + 1, half - 1], &[half, half]).unwrap();
-    // D = (p1 - q1)^2 / (8 m1 ln 2) for each of the two bins, m = 1/2.
+    // Two bins, each with m = 1/2.
     let expected = (2.0 * x * x / (8.0 * 0.5 * std::f64::consts::LN_2)).sqrt();
     assert!((distance / expected - 1.0).abs() < 1e-9, "{distance} {expected}");
 }
