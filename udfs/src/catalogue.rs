@@ -8,7 +8,11 @@ use datafusion::prelude::SessionContext;
 
 use crate::aggregate::train::{self, Trainer};
 use crate::aggregate::train_isolation_forest::TrainIsolationForest;
-use crate::aggregate::{average_precision, f1_score, precision, recall, roc_auc};
+use crate::aggregate::{
+    average_precision, brier_score, confusion_matrix, f1_score, jensen_shannon_distance,
+    ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
+    precision_at_k, recall, recall_at_fpr, roc_auc, roc_curve, wasserstein_distance,
+};
 use crate::doc::FunctionDoc;
 use crate::scalar::{
     alert_threshold, anomaly_percentile, anomaly_score, community_id, conn_state, explain_anomaly,
@@ -44,7 +48,9 @@ pub fn functions() -> Vec<Function> {
         scalar(&anomaly_percentile::DOC, anomaly_percentile::AnomalyPercentile::new()),
         scalar(&anomaly_score::DOC, anomaly_score::AnomalyScore::new()),
         aggregate(&average_precision::DOC, average_precision::udaf()),
+        aggregate(&brier_score::DOC, brier_score::udaf()),
         scalar(&community_id::DOC, community_id::function()),
+        aggregate(&confusion_matrix::DOC, confusion_matrix::udaf()),
         scalar(&conn_state::DOC, conn_state::function()),
         scalar(&explain_anomaly::DOC, explain_anomaly::ExplainAnomaly::new()),
         aggregate(&f1_score::DOC, f1_score::udaf()),
@@ -53,16 +59,26 @@ pub fn functions() -> Vec<Function> {
         scalar(&ip_prefix::DOC, ip_prefix::function()),
         scalar(&ip_version::DOC, ip_version::function()),
         scalar(&is_anomaly::DOC, is_anomaly::IsAnomaly::new()),
+        aggregate(&jensen_shannon_distance::DOC, jensen_shannon_distance::udaf()),
+        aggregate(&ks_statistic::DOC, ks_statistic::udaf()),
+        aggregate(&log_loss::DOC, log_loss::udaf()),
+        aggregate(&matthews_corrcoef::DOC, matthews_corrcoef::udaf()),
         scalar(&model_features::DOC, model_features::ModelFeatures::new()),
         scalar(&model_info::DOC, model_info::ModelInfo::new()),
+        aggregate(&population_stability_index::DOC, population_stability_index::udaf()),
         scalar(&port_class::DOC, port_class::function()),
+        aggregate(&pr_curve::DOC, pr_curve::udaf()),
         aggregate(&precision::DOC, precision::udaf()),
+        aggregate(&precision_at_k::DOC, precision_at_k::udaf()),
         aggregate(&recall::DOC, recall::udaf()),
+        aggregate(&recall_at_fpr::DOC, recall_at_fpr::udaf()),
         aggregate(&roc_auc::DOC, roc_auc::udaf()),
+        aggregate(&roc_curve::DOC, roc_curve::udaf()),
         scalar(&shannon_entropy::DOC, shannon_entropy::function()),
         table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
         scalar(&tcp_flags::DOC, tcp_flags::function()),
         train(&TrainIsolationForest),
+        aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),
     ]
 }
 

@@ -2,45 +2,86 @@
 
 use datafusion::arrow::array::Float64Array;
 use datafusion::arrow::datatypes::Schema;
+use datafusion::physical_expr::expressions::lit;
 use proptest::prelude::*;
 
 use super::*;
-use crate::aggregate::{average_precision, f1_score, precision, recall, roc_auc};
+use crate::aggregate::laws::assert_monoid;
+use crate::aggregate::{
+    average_precision, brier_score, confusion_matrix, f1_score, jensen_shannon_distance,
+    ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
+    precision_at_k, recall, recall_at_fpr, roc_auc, roc_curve, wasserstein_distance,
+};
 
 /// A label and a small number: few values make many ties.
 type Row = (Option<bool>, Option<u8>);
 
-fn metrics() -> [Arc<AggregateUDF>; 5] {
+fn metrics() -> [Arc<AggregateUDF>; 17] {
     [
-        roc_auc::udaf(),
         average_precision::udaf(),
-        precision::udaf(),
-        recall::udaf(),
+        brier_score::udaf(),
+        confusion_matrix::udaf(),
         f1_score::udaf(),
+        jensen_shannon_distance::udaf(),
+        ks_statistic::udaf(),
+        log_loss::udaf(),
+        matthews_corrcoef::udaf(),
+        population_stability_index::udaf(),
+        pr_curve::udaf(),
+        precision::udaf(),
+        precision_at_k::udaf(),
+        recall::udaf(),
+        recall_at_fpr::udaf(),
+        roc_auc::udaf(),
+        roc_curve::udaf(),
+        wasserstein_distance::udaf(),
     ]
 }
 
 fn accumulator(udaf: &AggregateUDF) -> Box<dyn Accumulator> {
+    let columns = [lit(0.0), lit(0.0)];
+    let literal = match udaf.name() {
+        "precision_at_k" => Some(lit(3_i64)),
+        "recall_at_fpr" => Some(lit(0.3)),
+        "pr_curve" | "roc_curve" => Some(lit(4_i64)),
+        _ => None,
+    };
+    let exprs: Vec<_> = columns.into_iter().chain(literal).collect();
     let args = AccumulatorArgs {
-        return_field: Arc::new(Field::new("metric", DataType::Float64, true)),
+        return_field: Arc::new(Field::new("metric", udaf.return_type(&[]).unwrap(), true)),
         schema: &Schema::empty(),
         ignore_nulls: false,
         order_bys: &[],
         is_reversed: false,
         name: "metric",
         is_distinct: false,
-        exprs: &[],
+        exprs: &exprs,
         expr_fields: &[],
     };
     udaf.accumulator(args).unwrap()
 }
 
+/// The two columns of a metric: a truth value, and a number of the kind that it takes.
 fn columns(udaf: &AggregateUDF, rows: &[Row]) -> Vec<ArrayRef> {
-    let ranks = ["roc_auc", "average_precision"].contains(&udaf.name());
-    let other = |number: u8| f64::from(if ranks { number } else { number % 2 });
-    let labels = rows.iter().map(|row| row.0.map(|label| f64::from(u8::from(label))));
-    let others = rows.iter().map(|row| row.1.map(other));
-    vec![Arc::new(labels.collect::<Float64Array>()), Arc::new(others.collect::<Float64Array>())]
+    let number = |number: u8| match udaf.name() {
+        "precision" | "recall" | "f1_score" | "matthews_corrcoef" | "confusion_matrix" => {
+            f64::from(number % 2)
+        }
+        "log_loss" | "brier_score" => f64::from(number) / 5.0,
+        // Sums of these round.
+        _ => f64::from(number) / 7.0,
+    };
+    let truths = rows.iter().map(|row| row.0.map(|truth| f64::from(u8::from(truth))));
+    let numbers = rows.iter().map(|row| row.1.map(number));
+    let columns: [ArrayRef; 2] =
+        [Arc::new(truths.collect::<Float64Array>()), Arc::new(numbers.collect::<Float64Array>())];
+    match udaf.name() {
+        "jensen_shannon_distance"
+        | "ks_statistic"
+        | "population_stability_index"
+        | "wasserstein_distance" => columns.into_iter().rev().collect(),
+        _ => columns.to_vec(),
+    }
 }
 
 fn state(accumulator: &mut dyn Accumulator) -> Vec<ArrayRef> {
@@ -55,6 +96,20 @@ fn rows() -> impl Strategy<Value = Vec<(Row, usize)>> {
 }
 
 proptest! {
+    #[test]
+    fn the_state_is_a_commutative_monoid(
+        (rows, order) in rows().prop_flat_map(|rows| {
+            let order: Vec<u32> = (0..rows.len() as u32).collect();
+            (Just(rows), Just(order).prop_shuffle())
+        }),
+        cuts in [0..40_usize, 0..40_usize],
+    ) {
+        let rows: Vec<Row> = rows.into_iter().map(|(row, _)| row).collect();
+        for udaf in metrics() {
+            assert_monoid(|| accumulator(&udaf), &columns(&udaf, &rows), &order, cuts);
+        }
+    }
+
     #[test]
     fn any_split_in_any_order_equals_one_pass(rows in rows()) {
         for udaf in metrics() {

@@ -1,8 +1,51 @@
-//! The last argument of a training function: a struct literal of named options.
+//! The last argument of a function where it is a literal: its value while planning, and the named
+//! options of a training function.
+
+use std::fmt::Display;
+use std::sync::Arc;
 
 use datafusion::arrow::array::Array;
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::logical_expr::{ColumnarValue, Expr};
+use datafusion::physical_expr::PhysicalExpr;
+
+/// The value of a literal argument in a logical plan after constants are folded: the first moment
+/// at which it can be checked. None where the parameters of a prepared statement are not bound yet.
+pub(super) fn planned_literal<'a>(
+    function: &str,
+    argument: &str,
+    expr: &'a Expr,
+) -> Result<Option<&'a ScalarValue>> {
+    match expr {
+        Expr::Literal(literal, _) => Ok(Some(literal)),
+        other if other.exists(|e| Ok(matches!(e, Expr::Placeholder(_))))? => Ok(None),
+        other => not_literal(function, argument, other),
+    }
+}
+
+/// The value of a literal argument, also where no optimiser has folded its constants.
+pub(super) fn literal(
+    function: &str,
+    argument: &str,
+    expr: &Arc<dyn PhysicalExpr>,
+) -> Result<ScalarValue> {
+    match expr.evaluate(&RecordBatch::new_empty(Arc::new(Schema::empty()))) {
+        Ok(ColumnarValue::Scalar(value)) => Ok(value),
+        Ok(ColumnarValue::Array(array)) if array.len() == 1 => {
+            ScalarValue::try_from_array(&array, 0)
+        }
+        _ => not_literal(function, argument, expr),
+    }
+}
+
+fn not_literal<T>(function: &str, argument: &str, got: &impl Display) -> Result<T> {
+    plan_err!(
+        "{function}: argument `{argument}` must be a literal, the same for all rows, got {got}"
+    )
+}
 
 /// Checks the type of the argument: a struct whose names are among `known`, or a plan error.
 pub(super) fn check_names(function: &str, argument: &Field, known: &[&str]) -> Result<()> {
@@ -96,11 +139,6 @@ impl<'a> Options<'a> {
             Some(ScalarValue::Boolean(Some(truth))) => Ok(Some(truth)),
             Some(value) => self.wrong_type(name, "true or false", &value),
         }
-    }
-
-    /// The function whose options they are, for messages.
-    pub(super) fn function(&self) -> &'static str {
-        self.function
     }
 
     fn wrong_type<T>(&self, name: &str, wanted: &str, got: &ScalarValue) -> Result<T> {

@@ -33,7 +33,7 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
              wrong number of arguments and DISTINCT are errors before any row is read.",
     determinism: "Bit for bit the same for any order, partitioning and batch size of the same \
                   rows.",
-    cost: "24 bytes, O(1) per row. Window frames of any kind are O(1) per row too.",
+    cost: "32 bytes, O(1) per row. Window frames of any kind are O(1) per row too.",
     example: "SELECT round(precision(label, predicted), 4) FROM (VALUES (true, true), (false, \
               true), (true, false), (false, false), (true, true)) AS t(label, predicted)",
     example_result: "0.6667",

@@ -2,14 +2,11 @@
 
 mod accumulator;
 
-use std::fmt::{self, Display};
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::Array;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
-use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, not_impl_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{
@@ -17,14 +14,12 @@ use datafusion::logical_expr::function::{
 };
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, Signature, TypeSignature,
-    Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, TypeSignature, Volatility,
 };
-use datafusion::physical_expr::PhysicalExpr;
 
 use self::accumulator::TrainAccumulator;
 use super::keys::Keys;
-use super::options::{self, Options};
+use super::options::{Options, check_names, literal, planned_literal};
 use crate::detectors::categories::CategoryEncoding;
 use crate::detectors::signature::Signature as ModelSignature;
 use crate::detectors::training::{Hyperparameters, TrainingOptions};
@@ -154,15 +149,10 @@ impl AggregateUDFImpl for Train {
         let trainer = self.trainer;
         Some(Box::new(move |function: AggregateFunction, _| {
             refuse_distinct(trainer, function.params.distinct)?;
-            match function.params.args.get(options_position(trainer)) {
-                Some(Expr::Literal(literal, _)) => {
-                    parse_options(trainer, Some(literal))?;
-                }
-                // A statement prepared before its parameters are bound.
-                Some(other) if !other.exists(|e| Ok(matches!(e, Expr::Placeholder(_))))? => {
-                    return not_literal(trainer, other);
-                }
-                _ => {}
+            if let Some(expr) = function.params.args.get(options_position(trainer))
+                && let Some(literal) = planned_literal(trainer.doc().name, "options", expr)?
+            {
+                parse_options(trainer, Some(literal))?;
             }
             Ok(Expr::AggregateFunction(function))
         }))
@@ -172,7 +162,7 @@ impl AggregateUDFImpl for Train {
         refuse_distinct(self.trainer, args.is_distinct)?;
         let signature = check_types(self.trainer, args.expr_fields)?;
         let options = args.exprs.get(options_position(self.trainer));
-        let literal = options.map(|options| literal(self.trainer, options)).transpose()?;
+        let literal = options.map(|expr| literal(self.name(), "options", expr)).transpose()?;
         let (hyperparameters, options) = parse_options(self.trainer, literal.as_ref())?;
         Ok(Box::new(TrainAccumulator::new(self.trainer, hyperparameters, options, signature)?))
     }
@@ -209,7 +199,7 @@ fn check_types(trainer: &dyn Trainer, arguments: &[FieldRef]) -> Result<ModelSig
     if let Some(options) = arguments.get(expected) {
         let mut known = [trainer.options(), &COMMON_OPTIONS].concat();
         known.sort_unstable();
-        options::check_names(name, options, &known)?;
+        check_names(name, options, &known)?;
     }
     Ok(signature)
 }
@@ -243,20 +233,5 @@ fn parse_options(
     Ok((trainer.parse(&options)?, training))
 }
 
-/// The value of a literal, also where no optimiser has folded `named_struct` of literals.
-fn literal(trainer: &dyn Trainer, expr: &Arc<dyn PhysicalExpr>) -> Result<ScalarValue> {
-    match expr.evaluate(&RecordBatch::new_empty(Arc::new(Schema::empty()))) {
-        Ok(ColumnarValue::Scalar(value)) => Ok(value),
-        Ok(ColumnarValue::Array(array)) if array.len() == 1 => {
-            ScalarValue::try_from_array(&array, 0)
-        }
-        _ => not_literal(trainer, expr),
-    }
-}
-
-fn not_literal<T>(trainer: &dyn Trainer, got: &impl Display) -> Result<T> {
-    plan_err!(
-        "{}: argument `options` must be a literal, the same for all rows, got {got}",
-        trainer.doc().name
-    )
-}
+#[cfg(test)]
+mod tests;

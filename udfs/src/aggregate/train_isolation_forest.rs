@@ -88,6 +88,3 @@ impl Trainer for TrainIsolationForest {
         Ok(Arc::new(params.map_err(|error| plan_datafusion_err!("{NAME}: option {error}"))?))
     }
 }
-
-#[cfg(test)]
-mod tests;

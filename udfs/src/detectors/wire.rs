@@ -91,11 +91,6 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// Everything not read yet.
-    pub(super) fn rest(self) -> &'a [u8] {
-        self.rest
-    }
-
     /// Says that nothing may be left.
     pub(super) fn finish(self) -> Result<(), WireError> {
         match self.rest.len() {

@@ -1,5 +1,7 @@
 //! Average precision: the area under the precision-recall curve as a step function.
 
+use super::sum::CompensatedSum;
+
 /// The mean precision at the score of each positive: sum over thresholds, from the largest score
 /// down, of (recall - previous recall) x precision, without interpolation (Zhu 2004; as
 /// `average_precision_score` of scikit-learn). In (0, 1]; the share of positives is what scores
@@ -24,21 +26,5 @@ pub fn average_precision(positives: &[f64], negatives: &[f64]) -> Option<f64> {
         let precision = true_positives as f64 / (true_positives + false_positives) as f64;
         sum.add(ties as f64 * precision);
     }
-    Some(sum.total / positives.len() as f64)
-}
-
-/// A sum whose error does not grow with the number of terms (Kahan 1965).
-#[derive(Default)]
-struct CompensatedSum {
-    total: f64,
-    lost: f64,
-}
-
-impl CompensatedSum {
-    fn add(&mut self, term: f64) {
-        let term = term - self.lost;
-        let total = self.total + term;
-        self.lost = (total - self.total) - term;
-        self.total = total;
-    }
+    Some(sum.total() / positives.len() as f64)
 }

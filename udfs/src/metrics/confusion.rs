@@ -2,8 +2,7 @@
 
 use super::{MetricError, binary};
 
-/// How often predictions were right and wrong. True negatives are not kept: no metric here needs
-/// them.
+/// How often predictions were right and wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Confusion {
     /// Anomalies that were predicted.
@@ -12,6 +11,8 @@ pub struct Confusion {
     pub false_positives: u64,
     /// Anomalies that were missed.
     pub false_negatives: u64,
+    /// Rows that are no anomaly, where none was predicted.
+    pub true_negatives: u64,
 }
 
 impl Confusion {
@@ -23,6 +24,7 @@ impl Confusion {
             true_positives: u64::from(label && predicted),
             false_positives: u64::from(!label && predicted),
             false_negatives: u64::from(label && !predicted),
+            true_negatives: u64::from(!label && !predicted),
         })
     }
 
@@ -31,6 +33,7 @@ impl Confusion {
         self.true_positives += other.true_positives;
         self.false_positives += other.false_positives;
         self.false_negatives += other.false_negatives;
+        self.true_negatives += other.true_negatives;
     }
 
     /// Takes back counts that were added before.
@@ -38,6 +41,7 @@ impl Confusion {
         self.true_positives -= other.true_positives;
         self.false_positives -= other.false_positives;
         self.false_negatives -= other.false_negatives;
+        self.true_negatives -= other.true_negatives;
     }
 
     /// Share of predictions that were right, in [0, 1]; None where nothing was predicted.
@@ -55,6 +59,25 @@ impl Confusion {
     pub fn f1_score(&self) -> Option<f64> {
         let right = 2 * self.true_positives;
         ratio(right, right + self.false_positives + self.false_negatives)
+    }
+
+    /// Matthews' correlation between labels and predictions, in [-1, 1]; 0 where one of them is
+    /// always the same (the limit; Chicco, Jurman 2020). None for no rows (Matthews 1975).
+    pub fn matthews_corrcoef(&self) -> Option<f64> {
+        let [tp, fp, fn_, tn] =
+            [self.true_positives, self.false_positives, self.false_negatives, self.true_negatives]
+                .map(u128::from);
+        if tp + fp + fn_ + tn == 0 {
+            return None;
+        }
+        // In these pairs both factors are equal for predictions that are all right or all wrong,
+        // and the root of a square is exact: they give exactly 1 and -1.
+        let spread = ((tp + fp) * (tn + fn_)) as f64 * ((tp + fn_) * (tn + fp)) as f64;
+        let spread = spread.sqrt();
+        let (right, wrong) = (tp * tn, fp * fn_);
+        let sign = if right < wrong { -1.0 } else { 1.0 };
+        let correlation = sign * right.abs_diff(wrong) as f64 / spread;
+        Some(if spread > 0.0 { correlation.clamp(-1.0, 1.0) } else { 0.0 })
     }
 }
 

@@ -1,13 +1,13 @@
 //! The state of the metrics that rank scores.
 
-use super::{MetricError, average_precision, binary, roc_auc};
+use super::{
+    MetricError, PrPoint, RocPoint, Samples, average_precision, binary, pr_curve, precision_at_k,
+    recall_at_fpr, roc_auc, roc_curve,
+};
 
-/// The scores of positives and negatives: 8 bytes a row, nothing approximated.
+/// The scores of positives (the first sample) and of negatives.
 #[derive(Debug, Clone, Default)]
-pub struct Scores {
-    positives: Vec<f64>,
-    negatives: Vec<f64>,
-}
+pub struct Scores(Samples);
 
 impl Scores {
     /// Adds a row: its label (1 is an anomaly, 0 is not) and its score.
@@ -15,46 +15,53 @@ impl Scores {
         if score.is_nan() {
             return Err(MetricError::NanScore);
         }
-        let scores =
-            if binary("label", label)? { &mut self.positives } else { &mut self.negatives };
-        // -0 and 0 are equal scores; adding 0 gives both the same bits.
-        scores.push(score + 0.0);
+        self.0.push(binary("label", label)?, score);
         Ok(())
     }
 
-    /// Adds the scores of another state.
-    pub fn merge(&mut self, positives: &[f64], negatives: &[f64]) {
-        self.positives.extend_from_slice(positives);
-        self.negatives.extend_from_slice(negatives);
-    }
-
-    /// Gives up the scores of positives and of negatives, each ascending: a later sort of merged
-    /// states finds these runs and only interleaves them.
-    pub fn take_sorted(&mut self) -> (Vec<f64>, Vec<f64>) {
-        self.sort();
-        (std::mem::take(&mut self.positives), std::mem::take(&mut self.negatives))
-    }
-
-    /// Area under the ROC curve; see [`roc_auc()`].
-    pub fn roc_auc(&mut self) -> Option<f64> {
-        self.sort();
-        roc_auc(&self.positives, &self.negatives)
-    }
-
-    /// Average precision; see [`average_precision()`].
-    pub fn average_precision(&mut self) -> Option<f64> {
-        self.sort();
-        average_precision(&self.positives, &self.negatives)
+    /// The scores, to merge and to send.
+    pub fn samples(&mut self) -> &mut Samples {
+        &mut self.0
     }
 
     /// Bytes held on the heap.
     pub fn heap_size(&self) -> usize {
-        (self.positives.capacity() + self.negatives.capacity()) * size_of::<f64>()
+        self.0.heap_size()
     }
 
-    /// Sorts in place: the order of rows means nothing, so that a state stays usable.
-    fn sort(&mut self) {
-        self.positives.sort_by(f64::total_cmp);
-        self.negatives.sort_by(f64::total_cmp);
+    /// Area under the ROC curve; see [`roc_auc()`].
+    pub fn roc_auc(&mut self) -> Option<f64> {
+        let [positives, negatives] = self.0.sorted();
+        roc_auc(positives, negatives)
+    }
+
+    /// Average precision; see [`average_precision()`].
+    pub fn average_precision(&mut self) -> Option<f64> {
+        let [positives, negatives] = self.0.sorted();
+        average_precision(positives, negatives)
+    }
+
+    /// Precision of the `k` largest scores; see [`precision_at_k()`].
+    pub fn precision_at_k(&mut self, k: u64) -> Option<f64> {
+        let [positives, negatives] = self.0.sorted();
+        precision_at_k(positives, negatives, k)
+    }
+
+    /// Recall at a false positive rate; see [`recall_at_fpr()`].
+    pub fn recall_at_fpr(&mut self, fpr: f64) -> Option<f64> {
+        let [positives, negatives] = self.0.sorted();
+        recall_at_fpr(positives, negatives, fpr)
+    }
+
+    /// ROC curve; see [`roc_curve()`].
+    pub fn roc_curve(&mut self, points: u64) -> Option<Vec<RocPoint>> {
+        let [positives, negatives] = self.0.sorted();
+        roc_curve(positives, negatives, points)
+    }
+
+    /// Precision-recall curve; see [`pr_curve()`].
+    pub fn pr_curve(&mut self, points: u64) -> Option<Vec<PrPoint>> {
+        let [positives, negatives] = self.0.sorted();
+        pr_curve(positives, negatives, points)
     }
 }

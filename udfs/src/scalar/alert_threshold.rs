@@ -47,7 +47,7 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     example_result: "0.69",
     source: "numpy.quantile of the training scores at 1 - rate, linear interpolation",
     related: &["anomaly_percentile", "is_anomaly", "model_info"],
-    since: "0.2.0",
+    since: "0.1.0",
 };
 
 /// The SQL function.

@@ -40,7 +40,7 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     example_result: "100.0",
     source: "scipy.stats.percentileofscore with kind='weak'",
     related: &["anomaly_score", "alert_threshold"],
-    since: "0.2.0",
+    since: "0.1.0",
 };
 
 /// The SQL function.

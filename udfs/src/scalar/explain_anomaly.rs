@@ -53,7 +53,7 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     example_result: "bytes 1000000000",
     source: "Saabas 2014, Interpreting random forests, for trees; the score's own sum elsewhere",
     related: &["anomaly_score", "model_info"],
-    since: "0.2.0",
+    since: "0.1.0",
 };
 
 /// The SQL function.

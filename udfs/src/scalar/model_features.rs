@@ -45,7 +45,7 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     example_result: "x number 51.0\nodd boolean 1.0",
     source: "numpy.percentile, linear interpolation; numpy.mean and numpy.std",
     related: &["model_info", "train_isolation_forest"],
-    since: "0.2.0",
+    since: "0.1.0",
 };
 
 /// The SQL function.

@@ -5,7 +5,10 @@ use proptest::prelude::*;
 
 use super::score::average_path_length;
 use super::*;
-use crate::detectors::model::{Detector, Feature, FeatureKind, Model, ModelError, Signature};
+use crate::detectors::categories::{CategoryEncoding, Encoder};
+use crate::detectors::model::{Model, ModelError};
+use crate::detectors::signature::{Feature, FeatureKind, Signature};
+use crate::detectors::training::{TrainingOptions, train};
 
 /// `rows` usual rows in a few clusters, without randomness, and one missing value in 13.
 fn usual(rows: usize) -> Array2<f64> {
@@ -19,18 +22,23 @@ fn fit(params: IsolationForestParams, records: Array2<f64>) -> IsolationForest {
     params.fit(&DatasetBase::from(records)).unwrap()
 }
 
-fn model(forest: IsolationForest) -> Model {
+fn train_model(
+    params: IsolationForestParams,
+    contamination: Option<f64>,
+    sample: Array2<f64>,
+) -> Model {
     let feature = |column| Feature { name: format!("f{column}"), kind: FeatureKind::Number };
-    Model {
-        signature: Signature::new((0..forest.features()).map(feature).collect()).unwrap(),
-        training_rows: forest.sample_rows(),
-        detector: Detector::IsolationForest(forest),
-    }
+    let signature = Signature::new((0..sample.ncols()).map(feature).collect()).unwrap();
+    let encoder = Encoder::new(&signature, CategoryEncoding::default(), []);
+    let options = TrainingOptions::new(contamination, CategoryEncoding::default()).unwrap();
+    let rows = sample.nrows() as u64;
+    let params = params.check().unwrap();
+    train(&params, &options, signature, encoder, rows, sample.view(), None).unwrap()
 }
 
 fn small_model() -> Model {
     let params = IsolationForest::params().n_estimators(3).max_samples(16);
-    model(fit(params.contamination(Some(0.1)), usual(40)))
+    train_model(params, Some(0.1), usual(40))
 }
 
 mod hyperparams {
@@ -60,7 +68,8 @@ mod hyperparams {
             "`max_depth` must be between 1 and 64, got 65"
         );
         for share in [0.0, -0.1, 0.6, f64::NAN] {
-            assert!(error(params().contamination(Some(share))).starts_with("`contamination` must"));
+            let error = TrainingOptions::new(Some(share), CategoryEncoding::default());
+            assert!(error.unwrap_err().to_string().starts_with("`contamination` must"));
         }
     }
 
@@ -97,7 +106,6 @@ mod score {
             params: IsolationForest::params().n_estimators(2).max_samples(4).check().unwrap(),
             features: 2,
             sample_rows: 4,
-            threshold: 0.5,
             trees: vec![
                 // x0 < 10 ? (x1 < 5 ? 1 row : 2 rows) : 1 row
                 Tree(vec![
@@ -206,25 +214,15 @@ mod fit {
         assert!(scores[0] > 0.9 && scores[1] < 0.5, "{scores:?}");
     }
 
-    /// `numpy.percentile([4, 1, 3, 2], [0, 50, 90, 100])` is 1, 2.5, 3.7, 4.
-    #[test]
-    fn quantiles_are_those_of_numpy() {
-        let quantiles =
-            [0.0, 0.5, 0.9, 1.0].map(|q| super::super::fit::quantile(vec![4.0, 1.0, 3.0, 2.0], q));
-        assert_eq!(quantiles, [1.0, 2.5, 3.7, 4.0]);
-        assert_eq!(super::super::fit::quantile(vec![7.0], 0.9), 7.0);
-    }
-
     #[test]
     fn contamination_is_the_share_above_the_threshold() {
         for share in [0.01, 0.1, 0.5] {
-            let params = IsolationForest::params().contamination(Some(share));
             let rows = Array2::from_shape_fn((1000, 2), |(row, column)| {
                 ((row * 7919 + column * 104_729) % 1009) as f64
             });
-            let forest = fit(params, rows.clone());
-            let scores = forest.scores(rows.view());
-            let above = scores.iter().filter(|score| **score > forest.threshold()).count();
+            let model = train_model(IsolationForest::params(), Some(share), rows.clone());
+            let scores = model.scores(rows.view());
+            let above = scores.iter().filter(|score| **score > model.threshold).count();
             let wanted = (share * 1000.0) as usize;
             assert!(above.abs_diff(wanted) <= 1, "{share}: {above}");
         }
@@ -235,7 +233,7 @@ mod fit {
     #[test]
     fn golden_model() {
         let params = IsolationForest::params().n_estimators(10).max_samples(64);
-        let bytes = model(fit(params.contamination(Some(0.05)), usual(500))).encode();
+        let bytes = train_model(params, Some(0.05), usual(500)).encode();
         let digest = crate::detectors::model::digest(&bytes).unwrap();
         assert_eq!(format!("{digest:032x}"), "cf49471b3b65306653d5b19439d0f60a");
     }
@@ -246,13 +244,13 @@ mod codec {
 
     #[test]
     fn a_decoded_model_is_the_same_model() {
-        for model in [small_model(), model(fit(IsolationForest::params(), usual(1)))] {
+        for model in [small_model(), train_model(IsolationForest::params(), None, usual(1))] {
             let bytes = model.encode();
             let decoded = Model::decode(&bytes).unwrap();
             assert_eq!(decoded, model);
             assert_eq!(decoded.encode(), bytes);
             let bits = |model: &Model| -> Vec<u64> {
-                let scores = model.detector.scores(usual(100).view());
+                let scores = model.scores(usual(100).view());
                 scores.into_iter().map(f64::to_bits).collect()
             };
             assert_eq!(bits(&decoded), bits(&model));
@@ -265,8 +263,8 @@ mod codec {
         assert_eq!(Model::decode(b""), Err(ModelError::NotAModel));
         assert_eq!(Model::decode(b"PAR1 and more"), Err(ModelError::NotAModel));
         let mut newer = bytes.clone();
-        newer[8] = 2;
-        assert_eq!(Model::decode(&newer), Err(ModelError::Version(2)));
+        newer[8] = 3;
+        assert_eq!(Model::decode(&newer), Err(ModelError::Version(3)));
         assert_eq!(Model::decode(&bytes[..bytes.len() - 1]), Err(ModelError::Digest));
         assert_eq!(Model::decode(&bytes[..12]), Err(ModelError::Digest));
     }
@@ -282,9 +280,12 @@ mod codec {
         #[test]
         fn any_bytes_give_a_model_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = Model::decode(&bytes);
-            let mut content = b"UDFMODEL\x01\x00\x01".to_vec();
-            content.extend(bytes);
-            let _ = Model::decode(&seal(content));
+            for version in [1, 2] {
+                let mut content = b"UDFMODEL".to_vec();
+                content.extend([version, 0, 1]);
+                content.extend(&bytes);
+                let _ = Model::decode(&seal(content));
+            }
         }
 
         #[test]
@@ -309,7 +310,7 @@ mod codec {
             if let Ok(model) = Model::decode(&seal(content.clone())) {
                 // What is accepted scores, and has one encoding.
                 let features = model.signature.features().len();
-                let scores = model.detector.scores(Array2::from_elem((2, features), 3.0).view());
+                let scores = model.scores(Array2::from_elem((2, features), 3.0).view());
                 prop_assert!(scores.iter().all(|score| score.is_finite()));
                 prop_assert_eq!(model.encode(), seal(content.clone()));
             }
@@ -319,34 +320,84 @@ mod codec {
     }
 }
 
-mod signature {
+mod explain {
     use super::*;
+
+    /// One tree over 4 rows: x0 < 10 ? 3 rows at depth 1 : 1 row at depth 1. The mean path of all
+    /// rows is 1 + 3/4 c(3).
+    #[test]
+    fn a_hand_built_tree_is_taken_apart_as_computed_by_hand() {
+        let split = Node::Split { feature: 1, threshold: 10.0, missing_left: true, right: 2 };
+        let forest = IsolationForest {
+            params: IsolationForest::params().n_estimators(1).max_samples(4).check().unwrap(),
+            features: 2,
+            sample_rows: 4,
+            trees: vec![Tree(vec![split, Node::leaf(3, 1, 4), Node::leaf(1, 1, 4)])],
+        };
+        let (c3, c4) = (average_path_length(3), average_path_length(4));
+        let base = libm::exp2(-(1.0 + 0.75 * c3) / c4);
+        let rows = array![[0.0, 11.0], [0.0, 9.0]];
+        let found = forest.attribute(rows.view());
+        let scores = forest.scores(rows.view());
+        for (row, score) in scores.iter().enumerate() {
+            assert!((found.bases[row] - base).abs() < 1e-12);
+            assert_eq!(found.contributions[[row, 0]], 0.0, "never cut");
+            assert!((found.contributions[[row, 1]] - (score - base)).abs() < 1e-12);
+        }
+        assert!(found.contributions[[0, 1]] > 0.0 && found.contributions[[1, 1]] < 0.0);
+    }
 
     proptest! {
         #[test]
-        fn the_text_form_is_unambiguous(names in proptest::collection::hash_set("[a,:\\\\é ]{0,4}", 1..5)) {
-            let features = names.into_iter().enumerate().map(|(at, name)| Feature {
-                name,
-                kind: [FeatureKind::Number, FeatureKind::Boolean][at % 2],
-            });
-            let signature = Signature::new(features.collect()).unwrap();
-            prop_assert_eq!(Signature::parse(&signature.to_string()), Some(signature));
-        }
-
-        #[test]
-        fn any_text_parses_or_not(text in "[a,:\\\\]{0,8}(number)?") {
-            let _ = Signature::parse(&text);
+        fn contributions_and_base_add_up_to_the_score(
+            rows in proptest::collection::vec(
+                prop_oneof![Just(f64::NAN), -5.0..20.0, any::<f64>()], 3..60
+            ),
+        ) {
+            let forest = fit(IsolationForest::params().n_estimators(20), usual(300));
+            let rows = Array2::from_shape_vec((rows.len() / 3, 3), rows[..rows.len() / 3 * 3].to_vec()).unwrap();
+            let found = forest.attribute(rows.view());
+            for (row, score) in forest.scores(rows.view()).into_iter().enumerate() {
+                let sum = found.bases[row] + found.contributions.row(row).sum();
+                prop_assert!((sum - score).abs() < 1e-9, "{sum} {score}");
+            }
         }
     }
 
     #[test]
-    fn duplicates_and_nothing_are_refused() {
-        let feature = |name: &str| Feature { name: name.into(), kind: FeatureKind::Number };
-        assert_eq!(
-            Signature::new(vec![feature("a"), feature("a")]).unwrap_err().to_string(),
-            "feature `a` is given twice"
-        );
-        assert!(Signature::new(vec![]).is_err());
-        assert_eq!(Signature::new(vec![feature("a")]).unwrap().to_string(), "a:number");
+    fn what_makes_a_row_stand_out_comes_first() {
+        let mut rows = usual(300);
+        rows[[7, 2]] = 1e6;
+        let forest = fit(IsolationForest::params(), rows.clone());
+        let found = forest.attribute(rows.view());
+        let row = found.contributions.row(7);
+        assert!(row[2] > row[0].abs() && row[2] > row[1].abs(), "{row}");
     }
+}
+
+/// A file that version 1 has written, with the scores that it gave then. It stays readable for ever.
+#[test]
+fn the_first_format_is_read() {
+    let bytes = include_bytes!("../golden/isolation_forest_v1.model");
+    let model = Model::decode(bytes).unwrap();
+    assert_eq!((model.version, model.training_rows, model.sample_rows), (1, 60, 48));
+    assert_eq!((model.contamination, model.threshold), (Some(0.1), 0.642_200_068_207_973_3));
+    assert_eq!(model.signature.to_string(), "a:number,b:boolean,c:number");
+    assert!(model.statistics.is_empty() && model.calibration.is_none());
+    let row = |id: i64| {
+        let missing = id % 11 == 0;
+        let c = if missing { f64::NAN } else { (id as f64).ln() };
+        [(id * id % 101) as f64, f64::from(u8::from(id % 7 == 0)), c]
+    };
+    let scores = model.scores(array![row(1), row(7), row(11), row(12)].view());
+    let then = [
+        0.642_200_068_207_973_3,
+        0.708_614_883_995_311_7,
+        0.497_036_833_300_271_7,
+        0.405_979_494_290_866_8,
+    ];
+    assert_eq!(scores, then);
+    // Written again, it is a model of the new format without what the old one lacks.
+    let again = Model::decode(&model.encode()).unwrap();
+    assert_eq!((again.version, again.scores(array![row(1)].view())), (2, vec![then[0]]));
 }

@@ -5,14 +5,20 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{Fields, Int32Type, Int64Type};
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use linfa::ParamGuard;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
 use crate::aggregate::laws::assert_monoid;
+use crate::aggregate::train_isolation_forest::TrainIsolationForest;
+use crate::detectors::isolation_forest::{IsolationForest, IsolationForestParams};
+
+const NAME: &str = "train_isolation_forest";
 
 type Row = (Option<f64>, Option<bool>, i64, bool);
 
@@ -33,6 +39,12 @@ fn keys(rows: &[Row]) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2)))
 }
 
+fn new(params: IsolationForestParams, features: &ArrayRef) -> TrainAccumulator {
+    let signature = crate::features::signature(NAME, features.as_struct().fields()).unwrap();
+    let params = Arc::new(params.check().unwrap());
+    TrainAccumulator::new(&TrainIsolationForest, params, Default::default(), signature).unwrap()
+}
+
 /// An accumulator with a sample of 3 x 4 rows over the features `x` and `flag`.
 fn accumulator() -> Box<dyn Accumulator> {
     accumulator_with_seed(42)
@@ -40,16 +52,13 @@ fn accumulator() -> Box<dyn Accumulator> {
 
 fn accumulator_with_seed(seed: u64) -> Box<dyn Accumulator> {
     let params = IsolationForest::params().n_estimators(3).max_samples(4).seed(seed);
-    let features = features(&[]);
-    let signature = crate::features::signature(NAME, features.as_struct().fields()).unwrap();
-    Box::new(IsolationForestAccumulator::new(params.check().unwrap(), signature).unwrap())
+    Box::new(new(params, &features(&[])))
 }
 
 /// The model trained on these columns.
 fn train(features: &ArrayRef, keys: &ArrayRef) -> ScalarValue {
-    let params = IsolationForest::params().n_estimators(10).max_samples(8).check().unwrap();
-    let signature = crate::features::signature(NAME, features.as_struct().fields()).unwrap();
-    let mut accumulator = IsolationForestAccumulator::new(params, signature).unwrap();
+    let params = IsolationForest::params().n_estimators(10).max_samples(8);
+    let mut accumulator = new(params, features);
     accumulator.update_batch(&[Arc::clone(features), Arc::clone(keys)]).unwrap();
     accumulator.evaluate().unwrap()
 }
