@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 use crate::aggregate::train::{self, Trainer};
 use crate::aggregate::train_isolation_forest::TrainIsolationForest;
 use crate::aggregate::{
-    average_precision, brier_score, confusion_matrix, f1_score, jensen_shannon_distance,
+    average_precision, brier_score, confusion_matrix, drift, f1_score, jensen_shannon_distance,
     ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
     precision_at_k, recall, recall_at_fpr, roc_auc, roc_curve, wasserstein_distance,
 };
@@ -52,6 +52,7 @@ pub fn functions() -> Vec<Function> {
         scalar(&community_id::DOC, community_id::function()),
         aggregate(&confusion_matrix::DOC, confusion_matrix::udaf()),
         scalar(&conn_state::DOC, conn_state::function()),
+        aggregate(&drift::DOC, drift::udaf()),
         scalar(&explain_anomaly::DOC, explain_anomaly::ExplainAnomaly::new()),
         aggregate(&f1_score::DOC, f1_score::udaf()),
         scalar(&ip_in_cidr::DOC, ip_in_cidr::function()),

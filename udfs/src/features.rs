@@ -7,11 +7,13 @@ use datafusion::arrow::array::{
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type, TimeUnit};
-use datafusion::common::{Result, exec_err, plan_datafusion_err, plan_err};
+use datafusion::common::{Result, exec_datafusion_err, exec_err, plan_datafusion_err, plan_err};
 use ndarray::Array2;
 use thiserror::Error;
 
+use crate::detectors::model::Model;
 use crate::detectors::signature::{Feature, FeatureKind, Signature};
+use crate::scalar::model_argument::check_type;
 
 /// Key in the metadata of a model's field: the features of the model, as the text form of
 /// [`Signature`]. It lets a query that scores with wrong features fail while it is planned.
@@ -181,4 +183,39 @@ pub(crate) fn struct_array<'a>(function: &str, array: &'a dyn Array) -> Result<&
             exec_err!("{function}: argument `features` must be a struct, got {}", array.data_type())
         }
     }
+}
+
+/// Checks the types of a model and of features while planning. Where the field of the model says
+/// which features it has, so are the features.
+pub(crate) fn check_model_and_features(function: &str, model: &Field, rows: &Field) -> Result<()> {
+    check_type(function, model)?;
+    if rows.data_type() == &DataType::Null {
+        return Ok(());
+    }
+    let fields = struct_fields(function, rows)?;
+    let known = model.metadata().get(METADATA_KEY);
+    if let Some(signature) = known.and_then(|text| Signature::parse(text)) {
+        positions(&signature, fields)
+            .map_err(|error| plan_datafusion_err!("{function}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// The features of a model, a row each: texts as the positions of their categories.
+pub(crate) fn matrix_of_model(
+    function: &str,
+    model: &Model,
+    rows: &ArrayRef,
+) -> Result<Array2<f64>> {
+    let width = model.signature.features().len();
+    if rows.data_type() == &DataType::Null {
+        return Ok(Array2::from_elem((rows.len(), width), f64::NAN));
+    }
+    let rows = struct_array(function, rows)?;
+    let positions = positions(&model.signature, rows.fields())
+        .map_err(|error| exec_datafusion_err!("{function}: {error}"))?;
+    let position = |feature, text: &str| {
+        model.encoder.categories(feature).map_or(f64::NAN, |known| known.position(text))
+    };
+    matrix(rows, &model.signature, &positions, position)
 }

@@ -3,6 +3,7 @@
 pub(crate) mod average_precision;
 pub(crate) mod brier_score;
 pub(crate) mod confusion_matrix;
+pub(crate) mod drift;
 pub(crate) mod f1_score;
 pub(crate) mod jensen_shannon_distance;
 pub(crate) mod ks_statistic;

@@ -11,6 +11,7 @@
 
 pub mod calibration;
 pub mod categories;
+pub mod drift;
 pub mod isolation_forest;
 pub mod model;
 pub mod sample;

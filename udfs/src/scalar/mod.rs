@@ -11,7 +11,7 @@ pub(crate) mod ip_is_private;
 pub(crate) mod ip_prefix;
 pub(crate) mod ip_version;
 pub(crate) mod is_anomaly;
-mod model_argument;
+pub(crate) mod model_argument;
 pub(crate) mod model_features;
 pub(crate) mod model_info;
 pub(crate) mod port_class;

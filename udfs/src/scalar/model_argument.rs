@@ -16,7 +16,7 @@ use crate::detectors::calibration::Calibration;
 use crate::detectors::model::{Model, digest};
 
 /// Checks the type of the argument, or gives a plan error.
-pub(super) fn check_type(function: &str, argument: &Field) -> Result<()> {
+pub(crate) fn check_type(function: &str, argument: &Field) -> Result<()> {
     match argument.data_type() {
         DataType::Null => Ok(()),
         binary if binary.is_binary() => Ok(()),
@@ -28,7 +28,7 @@ pub(super) fn check_type(function: &str, argument: &Field) -> Result<()> {
 }
 
 /// The argument as one type. Casting to views copies no model.
-pub(super) fn to_views(models: &ArrayRef) -> Result<BinaryViewArray> {
+pub(crate) fn to_views(models: &ArrayRef) -> Result<BinaryViewArray> {
     Ok(cast(models, &DataType::BinaryView)?.as_binary_view().clone())
 }
 
@@ -64,7 +64,7 @@ struct Cached {
 static CACHE: Mutex<VecDeque<Cached>> = Mutex::new(VecDeque::new());
 
 /// Decodes a model, or finds it decoded.
-pub(super) fn decode(function: &str, bytes: &[u8]) -> Result<Arc<Model>> {
+pub(crate) fn decode(function: &str, bytes: &[u8]) -> Result<Arc<Model>> {
     // A panic elsewhere cannot leave the list half changed.
     let cache = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     {

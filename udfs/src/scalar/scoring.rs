@@ -26,17 +26,7 @@ pub(super) fn check_arguments(function: &str, args: &ReturnFieldArgs, more: usiz
     if others.len() > more {
         return plan_err!("{function}: expected 2 arguments, got {}", args.arg_fields.len());
     }
-    check_type(function, model)?;
-    if rows.data_type() == &DataType::Null {
-        return Ok(());
-    }
-    let fields = features::struct_fields(function, rows)?;
-    let known = model.metadata().get(features::METADATA_KEY);
-    if let Some(signature) = known.and_then(|text| Signature::parse(text)) {
-        features::positions(&signature, fields)
-            .map_err(|error| plan_datafusion_err!("{function}: {error}"))?;
-    }
-    Ok(())
+    features::check_model_and_features(function, model, rows)
 }
 
 /// Applies `verdict(model, score)` to each row; None where the model is NULL. A single value
@@ -73,7 +63,8 @@ pub(super) fn judge_rows<T: Clone>(
             let model = to_views(&model.to_array()?)?;
             if model.is_valid(0) {
                 let model = decode(function, model.value(0))?;
-                let judged = judge(&model, matrix(function, &model, &rows)?.view())?;
+                let judged =
+                    judge(&model, features::matrix_of_model(function, &model, &rows)?.view())?;
                 verdicts = judged.into_iter().map(Some).collect();
             }
         }
@@ -82,7 +73,8 @@ pub(super) fn judge_rows<T: Clone>(
             for (bytes, positions) in group(&models) {
                 let model = decode(function, bytes)?;
                 let rows = take(&rows, &UInt32Array::from(positions.clone()), None)?;
-                let judged = judge(&model, matrix(function, &model, &rows)?.view())?;
+                let judged =
+                    judge(&model, features::matrix_of_model(function, &model, &rows)?.view())?;
                 for (row, verdict) in positions.into_iter().zip(judged) {
                     verdicts[row as usize] = Some(verdict);
                 }
@@ -110,19 +102,4 @@ fn group(models: &BinaryViewArray) -> Vec<(&[u8], Vec<u32>)> {
         groups[group].1.push(row as u32);
     }
     groups
-}
-
-/// The features of a model, a row each.
-fn matrix(function: &str, model: &Model, rows: &ArrayRef) -> Result<Array2<f64>> {
-    let width = model.signature.features().len();
-    if rows.data_type() == &DataType::Null {
-        return Ok(Array2::from_elem((rows.len(), width), f64::NAN));
-    }
-    let rows = features::struct_array(function, rows)?;
-    let positions = features::positions(&model.signature, rows.fields())
-        .map_err(|error| exec_datafusion_err!("{function}: {error}"))?;
-    let position = |feature, text: &str| {
-        model.encoder.categories(feature).map_or(f64::NAN, |known| known.position(text))
-    };
-    features::matrix(rows, &model.signature, &positions, position)
 }
