@@ -181,7 +181,8 @@ fn item() -> FieldRef {
 }
 
 fn to_array(explained: Vec<Option<Vec<Part>>>) -> Result<ArrayRef> {
-    let parts = || explained.iter().flatten().flatten();
+    let all: Vec<&Part> = explained.iter().flatten().flatten().collect();
+    let parts = || all.iter();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(parts().map(|(feature, ..)| feature))),
         Arc::new(StringArray::from_iter(parts().map(|(_, value, _)| value.as_ref()))),

@@ -168,7 +168,7 @@ pub(super) fn features(models: &[Described]) -> Result<ListArray> {
 
 fn categories(known: &[Known<'_>]) -> Result<ListArray> {
     let each = || known.iter().filter_map(|known| known.categories);
-    let values = each().flat_map(|known| known.iter().map(|(text, _)| text));
+    let values: Vec<&str> = each().flat_map(|known| known.iter().map(|(text, _)| text)).collect();
     let rows = each().flat_map(|known| known.iter().map(|(_, rows)| rows as i64));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(values)),
