@@ -20,7 +20,7 @@ use crate::detectors::drift::{DriftCounts, FeatureDrift};
 use crate::detectors::model::Model;
 use crate::doc::{Argument, FunctionDoc, Kind};
 use crate::features;
-use crate::scalar::model_argument::{check_type, decode, to_views};
+use crate::scalar::model_argument::{decode, to_views};
 
 const NAME: &str = "drift";
 

@@ -4,17 +4,13 @@ use std::collections::HashMap;
 
 use datafusion::arrow::array::{Array, ArrayRef, BinaryViewArray, UInt32Array};
 use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{
-    Result, exec_datafusion_err, internal_err, plan_datafusion_err, plan_err,
-};
+use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs};
 use datafusion::scalar::ScalarValue;
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 
-use super::model_argument::{ModelBytes, check_type, decode, to_views};
+use super::model_argument::{ModelBytes, decode, to_views};
 use crate::detectors::model::Model;
-use crate::detectors::signature::Signature;
 use crate::features;
 
 /// Checks `(model, features)`, and up to `more` arguments behind them, while planning. Where the

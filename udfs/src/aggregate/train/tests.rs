@@ -4,7 +4,7 @@ use datafusion::arrow::array::{
     UInt64Array,
 };
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::{Fields, Int32Type, Int64Type};
+use datafusion::arrow::datatypes::{Fields, Int32Type};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SessionStateBuilder;
