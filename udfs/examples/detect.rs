@@ -41,3 +41,8 @@ async fn main() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn it_runs() -> Result<()> {
+    main()
+}
