@@ -132,6 +132,15 @@ impl<'a> Options<'a> {
         self.wrong_type(name, "a text", &value)
     }
 
+    /// A truth value.
+    pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>> {
+        match self.get(name)? {
+            None => Ok(None),
+            Some(ScalarValue::Boolean(Some(truth))) => Ok(Some(truth)),
+            Some(value) => self.wrong_type(name, "true or false", &value),
+        }
+    }
+
     fn wrong_type<T>(&self, name: &str, wanted: &str, got: &ScalarValue) -> Result<T> {
         plan_err!(
             "{}: option `{name}` must be {wanted}, got {got} ({})",

@@ -42,6 +42,13 @@ pub(super) const FEATURES: Argument = Argument {
                   UTC; strings are categories, counted exactly over all rows.",
 };
 
+/// The label of supervised training functions.
+pub(super) const LABEL: Argument = Argument {
+    name: "label",
+    types: "BOOLEAN or a number that is 0 or 1",
+    description: "Whether the row is an anomaly. Rows whose label is NULL are left out.",
+};
+
 /// The key of every training function.
 pub(super) const KEY: Argument = Argument {
     name: "key",

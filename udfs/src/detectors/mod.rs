@@ -15,6 +15,7 @@ pub mod drift;
 pub mod isolation_forest;
 pub mod model;
 pub mod sample;
+pub mod scaler;
 pub mod signature;
 pub mod statistics;
 pub mod training;
