@@ -8,6 +8,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::aggregate::train::{self, Trainer};
 use crate::aggregate::train_isolation_forest::TrainIsolationForest;
+use crate::aggregate::train_k_means::TrainKMeans;
 use crate::aggregate::{
     average_precision, brier_score, confusion_matrix, drift, f1_score, jensen_shannon_distance,
     ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
@@ -79,6 +80,7 @@ pub fn functions() -> Vec<Function> {
         table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
         scalar(&tcp_flags::DOC, tcp_flags::function()),
         train(&TrainIsolationForest),
+        train(&TrainKMeans),
         aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),
     ]
 }

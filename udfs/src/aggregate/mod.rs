@@ -18,6 +18,7 @@ pub(crate) mod recall_at_fpr;
 pub(crate) mod roc_auc;
 pub(crate) mod roc_curve;
 pub(crate) mod train_isolation_forest;
+pub(crate) mod train_k_means;
 pub(crate) mod wasserstein_distance;
 
 mod keys;

@@ -13,7 +13,12 @@ pub mod calibration;
 pub mod categories;
 pub mod drift;
 pub mod isolation_forest;
+pub mod k_means;
+#[cfg(test)]
+mod laws;
 pub mod model;
+mod random;
+mod rows;
 pub mod sample;
 pub mod scaler;
 pub mod signature;
@@ -61,15 +66,18 @@ pub struct Attribution {
 pub enum Algorithm {
     /// Isolation forest.
     IsolationForest = 1,
+    /// K-means.
+    KMeans = 8,
 }
 
 impl Algorithm {
-    const ALL: [Self; 1] = [Self::IsolationForest];
+    const ALL: [Self; 2] = [Self::IsolationForest, Self::KMeans];
 
     /// Its name: `isolation_forest`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IsolationForest => "isolation_forest",
+            Self::KMeans => "k_means",
         }
     }
 
@@ -82,6 +90,7 @@ impl Algorithm {
     fn decode(self, reader: Reader<'_>, columns: usize) -> Result<Arc<dyn Detector>, WireError> {
         Ok(match self {
             Self::IsolationForest => Arc::new(isolation_forest::decode(reader, columns)?),
+            Self::KMeans => Arc::new(k_means::decode(reader, columns)?),
         })
     }
 }
