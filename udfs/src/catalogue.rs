@@ -9,6 +9,7 @@ use datafusion::prelude::SessionContext;
 use crate::aggregate::train::{self, Trainer};
 use crate::aggregate::train_isolation_forest::TrainIsolationForest;
 use crate::aggregate::train_k_means::TrainKMeans;
+use crate::aggregate::train_nearest_neighbors::TrainNearestNeighbors;
 use crate::aggregate::{
     average_precision, brier_score, confusion_matrix, drift, f1_score, jensen_shannon_distance,
     ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
@@ -81,6 +82,7 @@ pub fn functions() -> Vec<Function> {
         scalar(&tcp_flags::DOC, tcp_flags::function()),
         train(&TrainIsolationForest),
         train(&TrainKMeans),
+        train(&TrainNearestNeighbors),
         aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),
     ]
 }

@@ -19,6 +19,7 @@ pub(crate) mod roc_auc;
 pub(crate) mod roc_curve;
 pub(crate) mod train_isolation_forest;
 pub(crate) mod train_k_means;
+pub(crate) mod train_nearest_neighbors;
 pub(crate) mod wasserstein_distance;
 
 mod keys;

@@ -17,6 +17,7 @@ pub mod k_means;
 #[cfg(test)]
 mod laws;
 pub mod model;
+pub mod nearest_neighbors;
 mod random;
 mod rows;
 pub mod sample;
@@ -68,16 +69,19 @@ pub enum Algorithm {
     IsolationForest = 1,
     /// K-means.
     KMeans = 8,
+    /// Nearest neighbours.
+    NearestNeighbors = 10,
 }
 
 impl Algorithm {
-    const ALL: [Self; 2] = [Self::IsolationForest, Self::KMeans];
+    const ALL: [Self; 3] = [Self::IsolationForest, Self::KMeans, Self::NearestNeighbors];
 
     /// Its name: `isolation_forest`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IsolationForest => "isolation_forest",
             Self::KMeans => "k_means",
+            Self::NearestNeighbors => "nearest_neighbors",
         }
     }
 
@@ -91,6 +95,7 @@ impl Algorithm {
         Ok(match self {
             Self::IsolationForest => Arc::new(isolation_forest::decode(reader, columns)?),
             Self::KMeans => Arc::new(k_means::decode(reader, columns)?),
+            Self::NearestNeighbors => Arc::new(nearest_neighbors::decode(reader, columns)?),
         })
     }
 }
