@@ -7,6 +7,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 use datafusion::prelude::SessionContext;
 
 use crate::aggregate::train::{self, Trainer};
+use crate::aggregate::train_gaussian_mixture::TrainGaussianMixture;
 use crate::aggregate::train_isolation_forest::TrainIsolationForest;
 use crate::aggregate::train_k_means::TrainKMeans;
 use crate::aggregate::train_nearest_neighbors::TrainNearestNeighbors;
@@ -80,6 +81,7 @@ pub fn functions() -> Vec<Function> {
         scalar(&shannon_entropy::DOC, shannon_entropy::function()),
         table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
         scalar(&tcp_flags::DOC, tcp_flags::function()),
+        train(&TrainGaussianMixture),
         train(&TrainIsolationForest),
         train(&TrainKMeans),
         train(&TrainNearestNeighbors),

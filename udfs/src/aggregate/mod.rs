@@ -17,6 +17,7 @@ pub(crate) mod recall;
 pub(crate) mod recall_at_fpr;
 pub(crate) mod roc_auc;
 pub(crate) mod roc_curve;
+pub(crate) mod train_gaussian_mixture;
 pub(crate) mod train_isolation_forest;
 pub(crate) mod train_k_means;
 pub(crate) mod train_nearest_neighbors;

@@ -12,6 +12,7 @@
 pub mod calibration;
 pub mod categories;
 pub mod drift;
+pub mod gaussian_mixture;
 pub mod isolation_forest;
 pub mod k_means;
 #[cfg(test)]
@@ -67,6 +68,8 @@ pub struct Attribution {
 pub enum Algorithm {
     /// Isolation forest.
     IsolationForest = 1,
+    /// Gaussian mixture.
+    GaussianMixture = 7,
     /// K-means.
     KMeans = 8,
     /// Nearest neighbours.
@@ -74,12 +77,14 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    const ALL: [Self; 3] = [Self::IsolationForest, Self::KMeans, Self::NearestNeighbors];
+    const ALL: [Self; 4] =
+        [Self::IsolationForest, Self::GaussianMixture, Self::KMeans, Self::NearestNeighbors];
 
     /// Its name: `isolation_forest`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IsolationForest => "isolation_forest",
+            Self::GaussianMixture => "gaussian_mixture",
             Self::KMeans => "k_means",
             Self::NearestNeighbors => "nearest_neighbors",
         }
@@ -94,6 +99,7 @@ impl Algorithm {
     fn decode(self, reader: Reader<'_>, columns: usize) -> Result<Arc<dyn Detector>, WireError> {
         Ok(match self {
             Self::IsolationForest => Arc::new(isolation_forest::decode(reader, columns)?),
+            Self::GaussianMixture => Arc::new(gaussian_mixture::decode(reader, columns)?),
             Self::KMeans => Arc::new(k_means::decode(reader, columns)?),
             Self::NearestNeighbors => Arc::new(nearest_neighbors::decode(reader, columns)?),
         })

@@ -28,6 +28,7 @@ use std::cmp::Ordering;
 use ndarray::{Array2, ArrayView2};
 
 pub use fit::FitError;
+pub(super) use fit::cluster;
 pub use hyperparams::{Cblof, KMeansParams, KMeansValidParams, MAX_CLUSTERS, ParamError};
 
 use super::rows::{Rows, nearest, share_out};
