@@ -11,6 +11,7 @@ use crate::aggregate::train_gaussian_mixture::TrainGaussianMixture;
 use crate::aggregate::train_isolation_forest::TrainIsolationForest;
 use crate::aggregate::train_k_means::TrainKMeans;
 use crate::aggregate::train_nearest_neighbors::TrainNearestNeighbors;
+use crate::aggregate::train_one_class_svm::TrainOneClassSvm;
 use crate::aggregate::{
     average_precision, brier_score, confusion_matrix, drift, f1_score, jensen_shannon_distance,
     ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
@@ -85,6 +86,7 @@ pub fn functions() -> Vec<Function> {
         train(&TrainIsolationForest),
         train(&TrainKMeans),
         train(&TrainNearestNeighbors),
+        train(&TrainOneClassSvm),
         aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),
     ]
 }

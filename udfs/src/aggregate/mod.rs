@@ -21,6 +21,7 @@ pub(crate) mod train_gaussian_mixture;
 pub(crate) mod train_isolation_forest;
 pub(crate) mod train_k_means;
 pub(crate) mod train_nearest_neighbors;
+pub(crate) mod train_one_class_svm;
 pub(crate) mod wasserstein_distance;
 
 mod keys;

@@ -19,6 +19,7 @@ pub mod k_means;
 mod laws;
 pub mod model;
 pub mod nearest_neighbors;
+pub mod one_class_svm;
 mod random;
 mod rows;
 pub mod sample;
@@ -72,13 +73,20 @@ pub enum Algorithm {
     GaussianMixture = 7,
     /// K-means.
     KMeans = 8,
+    /// One-class support vector machine.
+    OneClassSvm = 9,
     /// Nearest neighbours.
     NearestNeighbors = 10,
 }
 
 impl Algorithm {
-    const ALL: [Self; 4] =
-        [Self::IsolationForest, Self::GaussianMixture, Self::KMeans, Self::NearestNeighbors];
+    const ALL: [Self; 5] = [
+        Self::IsolationForest,
+        Self::GaussianMixture,
+        Self::KMeans,
+        Self::OneClassSvm,
+        Self::NearestNeighbors,
+    ];
 
     /// Its name: `isolation_forest`.
     pub fn as_str(self) -> &'static str {
@@ -86,6 +94,7 @@ impl Algorithm {
             Self::IsolationForest => "isolation_forest",
             Self::GaussianMixture => "gaussian_mixture",
             Self::KMeans => "k_means",
+            Self::OneClassSvm => "one_class_svm",
             Self::NearestNeighbors => "nearest_neighbors",
         }
     }
@@ -101,6 +110,7 @@ impl Algorithm {
             Self::IsolationForest => Arc::new(isolation_forest::decode(reader, columns)?),
             Self::GaussianMixture => Arc::new(gaussian_mixture::decode(reader, columns)?),
             Self::KMeans => Arc::new(k_means::decode(reader, columns)?),
+            Self::OneClassSvm => Arc::new(one_class_svm::decode(reader, columns)?),
             Self::NearestNeighbors => Arc::new(nearest_neighbors::decode(reader, columns)?),
         })
     }
