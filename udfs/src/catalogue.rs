@@ -7,7 +7,11 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 use datafusion::prelude::SessionContext;
 
 use crate::aggregate::train::{self, Trainer};
+use crate::aggregate::train_gaussian_mixture::TrainGaussianMixture;
 use crate::aggregate::train_isolation_forest::TrainIsolationForest;
+use crate::aggregate::train_k_means::TrainKMeans;
+use crate::aggregate::train_nearest_neighbors::TrainNearestNeighbors;
+use crate::aggregate::train_one_class_svm::TrainOneClassSvm;
 use crate::aggregate::{
     average_precision, brier_score, confusion_matrix, drift, f1_score, jensen_shannon_distance,
     ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
@@ -78,7 +82,11 @@ pub fn functions() -> Vec<Function> {
         scalar(&shannon_entropy::DOC, shannon_entropy::function()),
         table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
         scalar(&tcp_flags::DOC, tcp_flags::function()),
+        train(&TrainGaussianMixture),
         train(&TrainIsolationForest),
+        train(&TrainKMeans),
+        train(&TrainNearestNeighbors),
+        train(&TrainOneClassSvm),
         aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),
     ]
 }

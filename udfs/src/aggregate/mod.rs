@@ -17,7 +17,11 @@ pub(crate) mod recall;
 pub(crate) mod recall_at_fpr;
 pub(crate) mod roc_auc;
 pub(crate) mod roc_curve;
+pub(crate) mod train_gaussian_mixture;
 pub(crate) mod train_isolation_forest;
+pub(crate) mod train_k_means;
+pub(crate) mod train_nearest_neighbors;
+pub(crate) mod train_one_class_svm;
 pub(crate) mod wasserstein_distance;
 
 mod keys;

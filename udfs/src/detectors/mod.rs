@@ -12,8 +12,16 @@
 pub mod calibration;
 pub mod categories;
 pub mod drift;
+pub mod gaussian_mixture;
 pub mod isolation_forest;
+pub mod k_means;
+#[cfg(test)]
+mod laws;
 pub mod model;
+pub mod nearest_neighbors;
+pub mod one_class_svm;
+mod random;
+mod rows;
 pub mod sample;
 pub mod scaler;
 pub mod signature;
@@ -61,15 +69,33 @@ pub struct Attribution {
 pub enum Algorithm {
     /// Isolation forest.
     IsolationForest = 1,
+    /// Gaussian mixture.
+    GaussianMixture = 7,
+    /// K-means.
+    KMeans = 8,
+    /// One-class support vector machine.
+    OneClassSvm = 9,
+    /// Nearest neighbours.
+    NearestNeighbors = 10,
 }
 
 impl Algorithm {
-    const ALL: [Self; 1] = [Self::IsolationForest];
+    const ALL: [Self; 5] = [
+        Self::IsolationForest,
+        Self::GaussianMixture,
+        Self::KMeans,
+        Self::OneClassSvm,
+        Self::NearestNeighbors,
+    ];
 
     /// Its name: `isolation_forest`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IsolationForest => "isolation_forest",
+            Self::GaussianMixture => "gaussian_mixture",
+            Self::KMeans => "k_means",
+            Self::OneClassSvm => "one_class_svm",
+            Self::NearestNeighbors => "nearest_neighbors",
         }
     }
 
@@ -82,6 +108,10 @@ impl Algorithm {
     fn decode(self, reader: Reader<'_>, columns: usize) -> Result<Arc<dyn Detector>, WireError> {
         Ok(match self {
             Self::IsolationForest => Arc::new(isolation_forest::decode(reader, columns)?),
+            Self::GaussianMixture => Arc::new(gaussian_mixture::decode(reader, columns)?),
+            Self::KMeans => Arc::new(k_means::decode(reader, columns)?),
+            Self::OneClassSvm => Arc::new(one_class_svm::decode(reader, columns)?),
+            Self::NearestNeighbors => Arc::new(nearest_neighbors::decode(reader, columns)?),
         })
     }
 }

@@ -76,6 +76,19 @@ impl<'a> Reader<'a> {
         Ok(numbers)
     }
 
+    /// `count` numbers, none of them further than `most` from 0.
+    pub(super) fn numbers_within(
+        &mut self,
+        count: usize,
+        most: f64,
+    ) -> Result<Vec<f64>, WireError> {
+        let numbers = self.numbers(count)?;
+        match numbers.iter().all(|number| number.abs() <= most) {
+            true => Ok(numbers),
+            false => Err(WireError::Invalid("a number of it is too large")),
+        }
+    }
+
     /// UTF-8 behind its length (u32).
     pub(super) fn text(&mut self) -> Result<&'a str, WireError> {
         std::str::from_utf8(self.block()?).map_err(|_| WireError::Invalid("a text is not UTF-8"))

@@ -8,9 +8,10 @@ use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2};
 
 use super::error::FitError;
 use super::hyperparams::{IsolationForestValidParams, MAX_SAMPLE_ROWS};
-use super::random::SplitMix64;
+
 use super::{IsolationForest, Node, Tree};
 use crate::detectors::canonical;
+use crate::detectors::random::SplitMix64;
 use crate::detectors::signature::MAX_FEATURES;
 
 impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, FitError> for IsolationForestValidParams {

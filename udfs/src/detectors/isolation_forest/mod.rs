@@ -39,7 +39,6 @@ mod error;
 mod explain;
 mod fit;
 mod hyperparams;
-mod random;
 mod score;
 
 #[cfg(test)]
