@@ -7,7 +7,12 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 use datafusion::prelude::SessionContext;
 
 use crate::aggregate::train::{self, Trainer};
+use crate::aggregate::train_copod::TrainCopod;
+use crate::aggregate::train_ecod::TrainEcod;
+use crate::aggregate::train_hbos::TrainHbos;
 use crate::aggregate::train_isolation_forest::TrainIsolationForest;
+use crate::aggregate::train_mahalanobis::TrainMahalanobis;
+use crate::aggregate::train_robust_z_score::TrainRobustZScore;
 use crate::aggregate::{
     average_precision, brier_score, confusion_matrix, drift, f1_score, jensen_shannon_distance,
     ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
@@ -78,7 +83,12 @@ pub fn functions() -> Vec<Function> {
         scalar(&shannon_entropy::DOC, shannon_entropy::function()),
         table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
         scalar(&tcp_flags::DOC, tcp_flags::function()),
+        train(&TrainCopod),
+        train(&TrainEcod),
+        train(&TrainHbos),
         train(&TrainIsolationForest),
+        train(&TrainMahalanobis),
+        train(&TrainRobustZScore),
         aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),
     ]
 }

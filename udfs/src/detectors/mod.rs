@@ -11,13 +11,21 @@
 
 pub mod calibration;
 pub mod categories;
+mod correlation;
 pub mod drift;
+pub mod hbos;
 pub mod isolation_forest;
+#[cfg(test)]
+mod laws;
+pub mod mahalanobis;
 pub mod model;
+pub mod robust_z_score;
 pub mod sample;
+pub mod sampling;
 pub mod scaler;
 pub mod signature;
 pub mod statistics;
+pub mod tails;
 pub mod training;
 mod wire;
 
@@ -61,15 +69,37 @@ pub struct Attribution {
 pub enum Algorithm {
     /// Isolation forest.
     IsolationForest = 1,
+    /// ECOD: empirical tails of each column.
+    Ecod = 3,
+    /// HBOS: histograms of each column.
+    Hbos = 4,
+    /// COPOD: empirical tails of an empirical copula.
+    Copod = 5,
+    /// Squared Mahalanobis distance.
+    Mahalanobis = 11,
+    /// Sum of squared robust z-scores.
+    RobustZScore = 14,
 }
 
 impl Algorithm {
-    const ALL: [Self; 1] = [Self::IsolationForest];
+    const ALL: [Self; 6] = [
+        Self::IsolationForest,
+        Self::Ecod,
+        Self::Hbos,
+        Self::Copod,
+        Self::Mahalanobis,
+        Self::RobustZScore,
+    ];
 
     /// Its name: `isolation_forest`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IsolationForest => "isolation_forest",
+            Self::Ecod => "ecod",
+            Self::Hbos => "hbos",
+            Self::Copod => "copod",
+            Self::Mahalanobis => "mahalanobis",
+            Self::RobustZScore => "robust_z_score",
         }
     }
 
@@ -82,6 +112,11 @@ impl Algorithm {
     fn decode(self, reader: Reader<'_>, columns: usize) -> Result<Arc<dyn Detector>, WireError> {
         Ok(match self {
             Self::IsolationForest => Arc::new(isolation_forest::decode(reader, columns)?),
+            Self::Ecod => Arc::new(tails::decode(reader, tails::Rule::Ecod, columns)?),
+            Self::Hbos => Arc::new(hbos::decode(reader, columns)?),
+            Self::Copod => Arc::new(tails::decode(reader, tails::Rule::Copod, columns)?),
+            Self::Mahalanobis => Arc::new(mahalanobis::decode(reader, columns)?),
+            Self::RobustZScore => Arc::new(robust_z_score::decode(reader, columns)?),
         })
     }
 }
