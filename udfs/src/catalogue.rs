@@ -7,22 +7,19 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 use datafusion::prelude::SessionContext;
 
 use crate::aggregate::train::{self, Trainer};
+use crate::aggregate::train_copod::TrainCopod;
+use crate::aggregate::train_ecod::TrainEcod;
 use crate::aggregate::train_gaussian_mixture::TrainGaussianMixture;
+use crate::aggregate::train_hbos::TrainHbos;
 use crate::aggregate::train_isolation_forest::TrainIsolationForest;
 use crate::aggregate::train_k_means::TrainKMeans;
+use crate::aggregate::train_mahalanobis::TrainMahalanobis;
 use crate::aggregate::train_nearest_neighbors::TrainNearestNeighbors;
 use crate::aggregate::train_one_class_svm::TrainOneClassSvm;
-use crate::aggregate::{
-    average_precision, brier_score, confusion_matrix, drift, f1_score, jensen_shannon_distance,
-    ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
-    precision_at_k, recall, recall_at_fpr, roc_auc, roc_curve, wasserstein_distance,
-};
+use crate::aggregate::train_robust_z_score::TrainRobustZScore;
+use crate::aggregate::{average_precision, brier_score, confusion_matrix, drift, f1_score, jensen_shannon_distance, ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision, precision_at_k, recall, recall_at_fpr, roc_auc, roc_curve, wasserstein_distance};
 use crate::doc::FunctionDoc;
-use crate::scalar::{
-    alert_threshold, anomaly_percentile, anomaly_score, community_id, conn_state, explain_anomaly,
-    ip_in_cidr, ip_is_private, ip_prefix, ip_version, is_anomaly, model_features, model_info,
-    port_class, shannon_entropy, tcp_flags,
-};
+use crate::scalar::{alert_threshold, anomaly_percentile, anomaly_score, community_id, conn_state, explain_anomaly, ip_in_cidr, ip_is_private, ip_prefix, ip_version, is_anomaly, model_features, model_info, port_class, shannon_entropy, tcp_flags};
 use crate::table::synthetic_flows;
 
 /// How DataFusion runs a function.
@@ -82,11 +79,16 @@ pub fn functions() -> Vec<Function> {
         scalar(&shannon_entropy::DOC, shannon_entropy::function()),
         table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
         scalar(&tcp_flags::DOC, tcp_flags::function()),
+        train(&TrainCopod),
+        train(&TrainEcod),
         train(&TrainGaussianMixture),
+        train(&TrainHbos),
         train(&TrainIsolationForest),
         train(&TrainKMeans),
+        train(&TrainMahalanobis),
         train(&TrainNearestNeighbors),
         train(&TrainOneClassSvm),
+        train(&TrainRobustZScore),
         aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),
     ]
 }

@@ -12,6 +12,8 @@ use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{ColumnarValue, Expr};
 use datafusion::physical_expr::PhysicalExpr;
 
+use crate::detectors::sampling::Sampling;
+
 /// The value of a literal argument in a logical plan after constants are folded: the first moment
 /// at which it can be checked. None where the parameters of a prepared statement are not bound yet.
 pub(super) fn planned_literal<'a>(
@@ -139,6 +141,14 @@ impl<'a> Options<'a> {
             Some(ScalarValue::Boolean(Some(truth))) => Ok(Some(truth)),
             Some(value) => self.wrong_type(name, "true or false", &value),
         }
+    }
+
+    /// The options `max_samples` and `seed`.
+    pub(super) fn sampling(&self, default: Sampling) -> Result<Sampling> {
+        Ok(Sampling {
+            max_samples: self.integer("max_samples")?.unwrap_or(default.max_samples),
+            seed: self.integer("seed")?.unwrap_or(default.seed),
+        })
     }
 
     fn wrong_type<T>(&self, name: &str, wanted: &str, got: &ScalarValue) -> Result<T> {

@@ -11,21 +11,27 @@
 
 pub mod calibration;
 pub mod categories;
+mod correlation;
 pub mod drift;
 pub mod gaussian_mixture;
+pub mod hbos;
 pub mod isolation_forest;
 pub mod k_means;
 #[cfg(test)]
 mod laws;
+pub mod mahalanobis;
 pub mod model;
 pub mod nearest_neighbors;
 pub mod one_class_svm;
 mod random;
+pub mod robust_z_score;
 mod rows;
 pub mod sample;
+pub mod sampling;
 pub mod scaler;
 pub mod signature;
 pub mod statistics;
+pub mod tails;
 pub mod training;
 mod wire;
 
@@ -69,6 +75,12 @@ pub struct Attribution {
 pub enum Algorithm {
     /// Isolation forest.
     IsolationForest = 1,
+    /// ECOD: empirical tails of each column.
+    Ecod = 3,
+    /// HBOS: histograms of each column.
+    Hbos = 4,
+    /// COPOD: empirical tails of an empirical copula.
+    Copod = 5,
     /// Gaussian mixture.
     GaussianMixture = 7,
     /// K-means.
@@ -77,25 +89,39 @@ pub enum Algorithm {
     OneClassSvm = 9,
     /// Nearest neighbours.
     NearestNeighbors = 10,
+    /// Squared Mahalanobis distance.
+    Mahalanobis = 11,
+    /// Sum of squared robust z-scores.
+    RobustZScore = 14,
 }
 
 impl Algorithm {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 10] = [
         Self::IsolationForest,
+        Self::Ecod,
+        Self::Hbos,
+        Self::Copod,
         Self::GaussianMixture,
         Self::KMeans,
         Self::OneClassSvm,
         Self::NearestNeighbors,
+        Self::Mahalanobis,
+        Self::RobustZScore,
     ];
 
     /// Its name: `isolation_forest`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IsolationForest => "isolation_forest",
+            Self::Ecod => "ecod",
+            Self::Hbos => "hbos",
+            Self::Copod => "copod",
             Self::GaussianMixture => "gaussian_mixture",
             Self::KMeans => "k_means",
             Self::OneClassSvm => "one_class_svm",
             Self::NearestNeighbors => "nearest_neighbors",
+            Self::Mahalanobis => "mahalanobis",
+            Self::RobustZScore => "robust_z_score",
         }
     }
 
@@ -108,10 +134,15 @@ impl Algorithm {
     fn decode(self, reader: Reader<'_>, columns: usize) -> Result<Arc<dyn Detector>, WireError> {
         Ok(match self {
             Self::IsolationForest => Arc::new(isolation_forest::decode(reader, columns)?),
+            Self::Ecod => Arc::new(tails::decode(reader, tails::Rule::Ecod, columns)?),
+            Self::Hbos => Arc::new(hbos::decode(reader, columns)?),
+            Self::Copod => Arc::new(tails::decode(reader, tails::Rule::Copod, columns)?),
             Self::GaussianMixture => Arc::new(gaussian_mixture::decode(reader, columns)?),
             Self::KMeans => Arc::new(k_means::decode(reader, columns)?),
             Self::OneClassSvm => Arc::new(one_class_svm::decode(reader, columns)?),
             Self::NearestNeighbors => Arc::new(nearest_neighbors::decode(reader, columns)?),
+            Self::Mahalanobis => Arc::new(mahalanobis::decode(reader, columns)?),
+            Self::RobustZScore => Arc::new(robust_z_score::decode(reader, columns)?),
         })
     }
 }
