@@ -11,8 +11,14 @@
 
 pub mod calibration;
 pub mod categories;
+pub mod extended_isolation_forest;
 pub mod isolation_forest;
+#[cfg(test)]
+mod laws;
+pub mod logistic_regression;
 pub mod model;
+mod random;
+pub mod random_forest;
 pub mod sample;
 pub mod scaler;
 pub mod signature;
@@ -60,15 +66,29 @@ pub struct Attribution {
 pub enum Algorithm {
     /// Isolation forest.
     IsolationForest = 1,
+    /// Extended isolation forest.
+    ExtendedIsolationForest = 2,
+    /// Logistic regression.
+    LogisticRegression = 12,
+    /// Random forest.
+    RandomForest = 13,
 }
 
 impl Algorithm {
-    const ALL: [Self; 1] = [Self::IsolationForest];
+    const ALL: [Self; 4] = [
+        Self::IsolationForest,
+        Self::ExtendedIsolationForest,
+        Self::LogisticRegression,
+        Self::RandomForest,
+    ];
 
     /// Its name: `isolation_forest`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IsolationForest => "isolation_forest",
+            Self::ExtendedIsolationForest => "extended_isolation_forest",
+            Self::LogisticRegression => "logistic_regression",
+            Self::RandomForest => "random_forest",
         }
     }
 
@@ -81,6 +101,11 @@ impl Algorithm {
     fn decode(self, reader: Reader<'_>, columns: usize) -> Result<Arc<dyn Detector>, WireError> {
         Ok(match self {
             Self::IsolationForest => Arc::new(isolation_forest::decode(reader, columns)?),
+            Self::ExtendedIsolationForest => {
+                Arc::new(extended_isolation_forest::decode(reader, columns)?)
+            }
+            Self::LogisticRegression => Arc::new(logistic_regression::decode(reader, columns)?),
+            Self::RandomForest => Arc::new(random_forest::decode(reader, columns)?),
         })
     }
 }
