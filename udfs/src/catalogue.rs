@@ -7,7 +7,10 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 use datafusion::prelude::SessionContext;
 
 use crate::aggregate::train::{self, Trainer};
+use crate::aggregate::train_extended_isolation_forest::TrainExtendedIsolationForest;
 use crate::aggregate::train_isolation_forest::TrainIsolationForest;
+use crate::aggregate::train_logistic_regression::TrainLogisticRegression;
+use crate::aggregate::train_random_forest::TrainRandomForest;
 use crate::aggregate::{
     average_precision, brier_score, confusion_matrix, f1_score, jensen_shannon_distance,
     ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
@@ -77,7 +80,10 @@ pub fn functions() -> Vec<Function> {
         scalar(&shannon_entropy::DOC, shannon_entropy::function()),
         table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
         scalar(&tcp_flags::DOC, tcp_flags::function()),
+        train(&TrainExtendedIsolationForest),
         train(&TrainIsolationForest),
+        train(&TrainLogisticRegression),
+        train(&TrainRandomForest),
         aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),
     ]
 }

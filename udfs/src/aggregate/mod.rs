@@ -16,7 +16,10 @@ pub(crate) mod recall;
 pub(crate) mod recall_at_fpr;
 pub(crate) mod roc_auc;
 pub(crate) mod roc_curve;
+pub(crate) mod train_extended_isolation_forest;
 pub(crate) mod train_isolation_forest;
+pub(crate) mod train_logistic_regression;
+pub(crate) mod train_random_forest;
 pub(crate) mod wasserstein_distance;
 
 mod keys;

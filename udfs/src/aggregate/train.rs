@@ -1,6 +1,8 @@
 //! What all training functions are: `train_x(features[, label], key[, options])`.
 
 mod accumulator;
+#[cfg(test)]
+pub(crate) mod laws;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
