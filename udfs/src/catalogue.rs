@@ -9,17 +9,28 @@ use datafusion::prelude::SessionContext;
 use crate::aggregate::train::{self, Trainer};
 use crate::aggregate::train_copod::TrainCopod;
 use crate::aggregate::train_ecod::TrainEcod;
+use crate::aggregate::train_extended_isolation_forest::TrainExtendedIsolationForest;
 use crate::aggregate::train_gaussian_mixture::TrainGaussianMixture;
 use crate::aggregate::train_hbos::TrainHbos;
 use crate::aggregate::train_isolation_forest::TrainIsolationForest;
 use crate::aggregate::train_k_means::TrainKMeans;
+use crate::aggregate::train_logistic_regression::TrainLogisticRegression;
 use crate::aggregate::train_mahalanobis::TrainMahalanobis;
 use crate::aggregate::train_nearest_neighbors::TrainNearestNeighbors;
 use crate::aggregate::train_one_class_svm::TrainOneClassSvm;
+use crate::aggregate::train_random_forest::TrainRandomForest;
 use crate::aggregate::train_robust_z_score::TrainRobustZScore;
-use crate::aggregate::{average_precision, brier_score, confusion_matrix, drift, f1_score, jensen_shannon_distance, ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision, precision_at_k, recall, recall_at_fpr, roc_auc, roc_curve, wasserstein_distance};
+use crate::aggregate::{
+    average_precision, brier_score, confusion_matrix, drift, f1_score, jensen_shannon_distance,
+    ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
+    precision_at_k, recall, recall_at_fpr, roc_auc, roc_curve, wasserstein_distance,
+};
 use crate::doc::FunctionDoc;
-use crate::scalar::{alert_threshold, anomaly_percentile, anomaly_score, community_id, conn_state, explain_anomaly, ip_in_cidr, ip_is_private, ip_prefix, ip_version, is_anomaly, model_features, model_info, port_class, shannon_entropy, tcp_flags};
+use crate::scalar::{
+    alert_threshold, anomaly_percentile, anomaly_score, community_id, conn_state, explain_anomaly,
+    ip_in_cidr, ip_is_private, ip_prefix, ip_version, is_anomaly, model_features, model_info,
+    port_class, shannon_entropy, tcp_flags,
+};
 use crate::table::synthetic_flows;
 
 /// How DataFusion runs a function.
@@ -81,13 +92,16 @@ pub fn functions() -> Vec<Function> {
         scalar(&tcp_flags::DOC, tcp_flags::function()),
         train(&TrainCopod),
         train(&TrainEcod),
+        train(&TrainExtendedIsolationForest),
         train(&TrainGaussianMixture),
         train(&TrainHbos),
         train(&TrainIsolationForest),
         train(&TrainKMeans),
+        train(&TrainLogisticRegression),
         train(&TrainMahalanobis),
         train(&TrainNearestNeighbors),
         train(&TrainOneClassSvm),
+        train(&TrainRandomForest),
         train(&TrainRobustZScore),
         aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),
     ]

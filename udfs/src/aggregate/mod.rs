@@ -19,13 +19,16 @@ pub(crate) mod roc_auc;
 pub(crate) mod roc_curve;
 pub(crate) mod train_copod;
 pub(crate) mod train_ecod;
+pub(crate) mod train_extended_isolation_forest;
 pub(crate) mod train_gaussian_mixture;
 pub(crate) mod train_hbos;
 pub(crate) mod train_isolation_forest;
 pub(crate) mod train_k_means;
+pub(crate) mod train_logistic_regression;
 pub(crate) mod train_mahalanobis;
 pub(crate) mod train_nearest_neighbors;
 pub(crate) mod train_one_class_svm;
+pub(crate) mod train_random_forest;
 pub(crate) mod train_robust_z_score;
 pub(crate) mod wasserstein_distance;
 

@@ -7,7 +7,7 @@ use linfa::ParamGuard;
 
 use super::options::Options;
 use super::train::{FEATURES, KEY, Trainer, common_options};
-use crate::detectors::isolation_forest::IsolationForest;
+use crate::detectors::isolation_forest::{IsolationForest, IsolationForestParams};
 use crate::detectors::training::Hyperparameters;
 use crate::doc::{Argument, FunctionDoc, Kind};
 
@@ -74,17 +74,22 @@ impl Trainer for TrainIsolationForest {
     }
 
     fn parse(&self, options: &Options<'_>) -> Result<Arc<dyn Hyperparameters>> {
-        let mut params = IsolationForest::params().max_depth(options.integer("max_depth")?);
-        if let Some(trees) = options.integer("n_estimators")? {
-            params = params.n_estimators(trees);
-        }
-        if let Some(rows) = options.integer("max_samples")? {
-            params = params.max_samples(rows);
-        }
-        if let Some(seed) = options.integer("seed")? {
-            params = params.seed(seed);
-        }
-        let params = params.check();
+        let params = params(options)?.check();
         Ok(Arc::new(params.map_err(|error| plan_datafusion_err!("{NAME}: option {error}"))?))
     }
+}
+
+/// Reads the options of an isolation forest.
+pub(super) fn params(options: &Options<'_>) -> Result<IsolationForestParams> {
+    let mut params = IsolationForest::params().max_depth(options.integer("max_depth")?);
+    if let Some(trees) = options.integer("n_estimators")? {
+        params = params.n_estimators(trees);
+    }
+    if let Some(rows) = options.integer("max_samples")? {
+        params = params.max_samples(rows);
+    }
+    if let Some(seed) = options.integer("seed")? {
+        params = params.seed(seed);
+    }
+    Ok(params)
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use twox_hash::XxHash3_128;
 
+use super::canonical;
 use super::categories::{CategoryEncoding, Encoder};
 use super::model::Model;
 use super::signature::{Feature, FeatureKind, Signature};
@@ -19,20 +20,36 @@ pub(super) fn usual(rows: usize) -> Array2<f64> {
     })
 }
 
+/// Labels of rows, both classes among two or more: for supervised algorithms, others look away.
+pub(super) fn labels(rows: usize) -> Vec<bool> {
+    (0..rows).map(|row| row % 4 == 1).collect()
+}
+
 /// The model trained on rows of numbers.
 pub(super) fn model(hyperparameters: &dyn Hyperparameters, rows: &Array2<f64>) -> Model {
     let feature = |column| Feature { name: format!("f{column}"), kind: FeatureKind::Number };
     let signature = Signature::new((0..rows.ncols()).map(feature).collect()).unwrap();
     let encoder = Encoder::new(&signature, CategoryEncoding::default(), []);
     let options = TrainingOptions::default();
+    // As a sample keeps them.
+    let rows = rows.mapv(canonical);
+    let labels = labels(rows.nrows());
     let count = rows.nrows() as u64;
-    train(hyperparameters, &options, signature, encoder, count, rows.view(), None).unwrap()
+    let labels = Some(&labels[..]);
+    train(hyperparameters, &options, signature, encoder, count, rows.view(), labels).unwrap()
 }
 
 /// The digest of the model of 500 usual rows, for tests that pin it.
 pub(super) fn golden_digest(hyperparameters: &dyn Hyperparameters) -> String {
     let bytes = model(hyperparameters, &usual(500)).encode();
     format!("{:032x}", super::model::digest(&bytes).unwrap())
+}
+
+/// The share of pairs of an anomaly and a usual row that the scores put in the right order.
+pub(super) fn roc_auc(usual: &[f64], anomalies: &[f64]) -> f64 {
+    let pairs = anomalies.iter().flat_map(|score| usual.iter().map(move |other| (score, other)));
+    let wins: f64 = pairs.map(|(a, b)| f64::from(a > b) + 0.5 * f64::from(a == b)).sum();
+    wins / (usual.len() * anomalies.len()) as f64
 }
 
 /// The numbers of a CSV file below its header.
@@ -55,6 +72,15 @@ pub(super) fn assert_close(scores: &[f64], expected: impl IntoIterator<Item = f6
 /// up to; that rows are scored one by one as together; that a decoded model is the same model; and
 /// that no bytes make the decoder panic or accept what it would not write.
 pub(super) fn assert_detector(hyperparameters: &dyn Hyperparameters) {
+    assert_detector_of(hyperparameters, 1);
+}
+
+/// The same of a supervised algorithm, which needs rows of both classes.
+pub(super) fn assert_classifier(hyperparameters: &dyn Hyperparameters) {
+    assert_detector_of(hyperparameters, 2);
+}
+
+fn assert_detector_of(hyperparameters: &dyn Hyperparameters, fewest_rows: usize) {
     let extremes = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, 1e-300, 0.0];
     for rows in [
         usual(150),
@@ -66,8 +92,9 @@ pub(super) fn assert_detector(hyperparameters: &dyn Hyperparameters) {
         Array2::from_shape_fn((40, 2), |(row, column)| extremes[(row + column * 3) % 7]),
         Array2::from_shape_fn((40, 2), |(row, column)| [row as f64, f64::NAN, 1.0][column * 2]),
     ] {
-        // As training reads them.
-        let rows = rows.mapv(super::canonical);
+        if rows.nrows() < fewest_rows {
+            continue;
+        }
         let model = model(hyperparameters, &rows);
         assert_scores(&model, &rows);
         assert_scores(&model, &odd_rows(rows.ncols()));

@@ -13,17 +13,20 @@ pub mod calibration;
 pub mod categories;
 mod correlation;
 pub mod drift;
+pub mod extended_isolation_forest;
 pub mod gaussian_mixture;
 pub mod hbos;
 pub mod isolation_forest;
 pub mod k_means;
 #[cfg(test)]
 mod laws;
+pub mod logistic_regression;
 pub mod mahalanobis;
 pub mod model;
 pub mod nearest_neighbors;
 pub mod one_class_svm;
 mod random;
+pub mod random_forest;
 pub mod robust_z_score;
 mod rows;
 pub mod sample;
@@ -75,6 +78,8 @@ pub struct Attribution {
 pub enum Algorithm {
     /// Isolation forest.
     IsolationForest = 1,
+    /// Extended isolation forest.
+    ExtendedIsolationForest = 2,
     /// ECOD: empirical tails of each column.
     Ecod = 3,
     /// HBOS: histograms of each column.
@@ -91,13 +96,18 @@ pub enum Algorithm {
     NearestNeighbors = 10,
     /// Squared Mahalanobis distance.
     Mahalanobis = 11,
+    /// Logistic regression.
+    LogisticRegression = 12,
+    /// Random forest.
+    RandomForest = 13,
     /// Sum of squared robust z-scores.
     RobustZScore = 14,
 }
 
 impl Algorithm {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::IsolationForest,
+        Self::ExtendedIsolationForest,
         Self::Ecod,
         Self::Hbos,
         Self::Copod,
@@ -106,6 +116,8 @@ impl Algorithm {
         Self::OneClassSvm,
         Self::NearestNeighbors,
         Self::Mahalanobis,
+        Self::LogisticRegression,
+        Self::RandomForest,
         Self::RobustZScore,
     ];
 
@@ -113,6 +125,7 @@ impl Algorithm {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IsolationForest => "isolation_forest",
+            Self::ExtendedIsolationForest => "extended_isolation_forest",
             Self::Ecod => "ecod",
             Self::Hbos => "hbos",
             Self::Copod => "copod",
@@ -121,6 +134,8 @@ impl Algorithm {
             Self::OneClassSvm => "one_class_svm",
             Self::NearestNeighbors => "nearest_neighbors",
             Self::Mahalanobis => "mahalanobis",
+            Self::LogisticRegression => "logistic_regression",
+            Self::RandomForest => "random_forest",
             Self::RobustZScore => "robust_z_score",
         }
     }
@@ -134,6 +149,9 @@ impl Algorithm {
     fn decode(self, reader: Reader<'_>, columns: usize) -> Result<Arc<dyn Detector>, WireError> {
         Ok(match self {
             Self::IsolationForest => Arc::new(isolation_forest::decode(reader, columns)?),
+            Self::ExtendedIsolationForest => {
+                Arc::new(extended_isolation_forest::decode(reader, columns)?)
+            }
             Self::Ecod => Arc::new(tails::decode(reader, tails::Rule::Ecod, columns)?),
             Self::Hbos => Arc::new(hbos::decode(reader, columns)?),
             Self::Copod => Arc::new(tails::decode(reader, tails::Rule::Copod, columns)?),
@@ -142,6 +160,8 @@ impl Algorithm {
             Self::OneClassSvm => Arc::new(one_class_svm::decode(reader, columns)?),
             Self::NearestNeighbors => Arc::new(nearest_neighbors::decode(reader, columns)?),
             Self::Mahalanobis => Arc::new(mahalanobis::decode(reader, columns)?),
+            Self::LogisticRegression => Arc::new(logistic_regression::decode(reader, columns)?),
+            Self::RandomForest => Arc::new(random_forest::decode(reader, columns)?),
             Self::RobustZScore => Arc::new(robust_z_score::decode(reader, columns)?),
         })
     }

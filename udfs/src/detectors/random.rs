@@ -43,6 +43,12 @@ impl SplitMix64 {
         ((self.next() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
     }
 
+    /// A number of the standard normal distribution (Box, Muller 1958).
+    pub(super) fn normal(&mut self) -> f64 {
+        let radius = libm::sqrt(-2.0 * libm::log(self.open_unit()));
+        radius * libm::cos(std::f64::consts::TAU * self.open_unit())
+    }
+
     /// A fair coin.
     pub(super) fn coin(&mut self) -> bool {
         self.next() >> 63 == 1
@@ -76,5 +82,16 @@ mod tests {
             assert!(unit > 0.0 && unit < 1.0);
         }
         assert!(seen.iter().all(|count| (9_500..10_500).contains(count)), "{seen:?}");
+    }
+
+    /// Shares of the standard normal distribution below -1, 0, 1 and 2 (table of Phi).
+    #[test]
+    fn normal_numbers_are_normal() {
+        let mut rng = SplitMix64::new(42, 0);
+        let drawn: Vec<f64> = (0..100_000).map(|_| rng.normal()).collect();
+        for (limit, share) in [(-1.0, 0.1587), (0.0, 0.5), (1.0, 0.8413), (2.0, 0.9772)] {
+            let below = drawn.iter().filter(|number| **number < limit).count();
+            assert!((below as f64 / 1e5 - share).abs() < 0.005, "{limit}: {below}");
+        }
     }
 }

@@ -96,6 +96,30 @@ pub enum TrainingError {
     Scores,
 }
 
+/// Why labels cannot be learned from.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum LabelError {
+    /// A supervised algorithm without labels: an error of the caller.
+    #[error("a classifier needs labels")]
+    None,
+    /// Nothing to tell apart.
+    #[error(
+        "the labels of all {0} rows of the sample are {1}; hint: a classifier needs both classes: \
+         raise `max_samples`, or select more of the rare class"
+    )]
+    OneClass(usize, bool),
+}
+
+/// The labels of a supervised algorithm, if both classes are among them.
+pub(super) fn both_classes(labels: Option<&[bool]>) -> Result<&[bool], LabelError> {
+    let labels = labels.ok_or(LabelError::None)?;
+    let (anomalies, others) = (labels.contains(&true), labels.contains(&false));
+    match anomalies && others {
+        true => Ok(labels),
+        false => Err(LabelError::OneClass(labels.len(), anomalies)),
+    }
+}
+
 /// Fits on `sample`, which has a value per feature as [`Model::scores`] wants it, and describes it.
 pub fn train(
     hyperparameters: &dyn Hyperparameters,

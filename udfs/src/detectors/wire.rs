@@ -54,6 +54,10 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
+    pub(super) fn f32(&mut self) -> Result<f32, WireError> {
+        self.array().map(f32::from_le_bytes)
+    }
+
     pub(super) fn f64(&mut self) -> Result<f64, WireError> {
         self.array().map(f64::from_le_bytes)
     }

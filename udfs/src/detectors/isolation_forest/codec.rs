@@ -29,7 +29,7 @@ impl IsolationForestValidParams {
     }
 
     /// Reads them, and what version 1 has before the seed.
-    fn decode<T>(
+    pub(in crate::detectors) fn decode<T>(
         reader: &mut Reader<'_>,
         before_seed: impl FnOnce(&mut Reader<'_>) -> Result<T, WireError>,
     ) -> Result<(Self, T), WireError> {

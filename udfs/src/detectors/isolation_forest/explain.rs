@@ -7,11 +7,22 @@
 //! that path, and the secant of this function between the two paths shares out their difference
 //! in score in the same proportions.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, Axis};
 
 use super::score::BLOCK;
 use super::{IsolationForest, Node, Tree};
 use crate::detectors::{Attribution, canonical};
+
+/// Turns what each feature adds to the path of a row with this score into what it adds to the
+/// score; `base` is the score of the mean path.
+pub(in crate::detectors) fn share_out(mut row: ArrayViewMut1<'_, f64>, score: f64, base: f64) {
+    let path_difference = libm::log2(base) - libm::log2(score);
+    let secant = match path_difference {
+        difference if difference.abs() < 1e-9 => -std::f64::consts::LN_2 * base,
+        difference => (score - base) / difference,
+    };
+    row *= secant;
+}
 
 impl Tree {
     /// The mean h(x) / c(n) of the training rows below each node.
@@ -74,12 +85,7 @@ impl IsolationForest {
         }
         for (mut row, score) in contributions.rows_mut().into_iter().zip(&scores) {
             row /= trees;
-            let path = -libm::log2(*score);
-            let secant = match path - base_path {
-                difference if difference.abs() < 1e-9 => -std::f64::consts::LN_2 * base,
-                difference => (score - base) / difference,
-            };
-            row *= secant;
+            share_out(row, *score, base);
         }
         Attribution { bases: vec![base; records.nrows()], contributions }
     }

@@ -8,7 +8,6 @@ use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2};
 
 use super::error::FitError;
 use super::hyperparams::{IsolationForestValidParams, MAX_SAMPLE_ROWS};
-
 use super::{IsolationForest, Node, Tree};
 use crate::detectors::canonical;
 use crate::detectors::random::SplitMix64;
@@ -46,7 +45,7 @@ impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, FitError> for IsolationFo
 }
 
 /// Draws `count` of the numbers below `total` without replacement (Floyd's algorithm).
-fn draw(total: u32, count: u32, rng: &mut SplitMix64) -> Vec<u32> {
+pub(in crate::detectors) fn draw(total: u32, count: u32, rng: &mut SplitMix64) -> Vec<u32> {
     let mut taken = HashSet::with_capacity(count as usize);
     let mut drawn = Vec::with_capacity(count as usize);
     for last in total - count..total {
@@ -145,7 +144,7 @@ impl Extent {
 }
 
 /// Moves the rows that go left to the front and returns their number.
-fn partition(rows: &mut [u32], goes_left: impl Fn(u32) -> bool) -> usize {
+pub(in crate::detectors) fn partition(rows: &mut [u32], goes_left: impl Fn(u32) -> bool) -> usize {
     let mut left = 0;
     for at in 0..rows.len() {
         if goes_left(rows[at]) {

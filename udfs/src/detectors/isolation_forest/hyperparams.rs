@@ -115,7 +115,7 @@ impl IsolationForestValidParams {
 
     /// Height limit of trees grown on `rows` rows: the chosen one, or the average height of a
     /// binary tree with a leaf per row (section 4.1 of the paper).
-    pub(super) fn height_limit(&self, rows: u64) -> u64 {
+    pub(in crate::detectors) fn height_limit(&self, rows: u64) -> u64 {
         self.max_depth
             .unwrap_or_else(|| u64::from(rows.max(1).next_power_of_two().trailing_zeros()))
     }

@@ -36,10 +36,10 @@
 
 mod codec;
 mod error;
-mod explain;
-mod fit;
+pub(super) mod explain;
+pub(super) mod fit;
 mod hyperparams;
-mod score;
+pub(super) mod score;
 
 #[cfg(test)]
 mod tests;
@@ -100,13 +100,8 @@ enum Node {
 impl Node {
     /// A leaf at `depth` of a tree grown on `subsample` rows.
     fn leaf(rows: u32, depth: u64, subsample: u64) -> Self {
-        let average = score::average_path_length(subsample);
-        let length = depth as f64 + score::average_path_length(u64::from(rows));
-        Self::Leaf {
-            rows,
-            // A single row has no average to compare with.
-            path_length: if average > 0.0 { length / average } else { 1.0 },
-        }
+        let path_length = score::relative_path_length(u64::from(rows), depth, subsample);
+        Self::Leaf { rows, path_length }
     }
 }
 

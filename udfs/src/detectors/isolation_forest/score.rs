@@ -8,11 +8,11 @@ use crate::detectors::canonical;
 
 /// Rows scored together: few enough for their values to stay in the cache while one tree after
 /// the other, which is read once per block, passes over them.
-pub(super) const BLOCK: usize = 256;
+pub(in crate::detectors) const BLOCK: usize = 256;
 
 /// c(n): the average path length of an unsuccessful search in a binary search tree over `rows`
 /// rows (equation 1 of the paper).
-pub(super) fn average_path_length(rows: u64) -> f64 {
+pub(in crate::detectors) fn average_path_length(rows: u64) -> f64 {
     const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
     match rows {
         0 | 1 => 0.0,
@@ -22,6 +22,15 @@ pub(super) fn average_path_length(rows: u64) -> f64 {
             2.0 * (libm::log(n - 1.0) + EULER_GAMMA) - 2.0 * (n - 1.0) / n
         }
     }
+}
+
+/// h(x) / c(n) where cutting stopped at `depth` with `rows` rows left: the cuts on the way and
+/// those expected to separate the rows, relative to the average over `subsample` rows.
+pub(in crate::detectors) fn relative_path_length(rows: u64, depth: u64, subsample: u64) -> f64 {
+    let average = average_path_length(subsample);
+    let length = depth as f64 + average_path_length(rows);
+    // A single row has no average to compare with.
+    if average > 0.0 { length / average } else { 1.0 }
 }
 
 impl Tree {
