@@ -27,7 +27,7 @@ pub struct PrPoint {
 }
 
 /// The ROC curve from (0, 0) to (1, 1), thresholds falling. Points in the middle of two equal
-/// steps are dropped (as `drop_intermediate` of scikit-learn), which changes nothing; then [`thin`]
+/// steps are dropped (as `drop_intermediate` of scikit-learn), which changes nothing; then `thin`
 /// leaves at most `points` (from 4), by cells of FPR + TPR and the extremes of TPR - FPR. None
 /// where one of the classes is missing.
 ///
@@ -56,7 +56,7 @@ pub fn roc_curve(positives: &[f64], negatives: &[f64], points: u64) -> Option<Ve
 
 /// The precision-recall curve from recall 0, thresholds falling. Points between two others of the
 /// same recall are dropped (as `drop_intermediate` of scikit-learn), which changes nothing; then
-/// [`thin`] leaves at most `points` (from 4), by cells of recall and the extremes of precision.
+/// `thin` leaves at most `points` (from 4), by cells of recall and the extremes of precision.
 /// None where there is no positive.
 ///
 /// Each dropped point is within 1 / floor(points / 4) in recall of the kept points before and

@@ -23,7 +23,7 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// The network of an address, as [`super::address`] gives it, by its leading bits: as many as
+    /// The network of an address, as [`super::address()`] gives it, by its leading bits: as many as
     /// [`v4_bits`] or [`v6_bits`] allowed.
     pub fn of(address: IpAddr, v4_bits: u16, v6_bits: u16) -> Self {
         Self::around(address, if address.is_ipv4() { v4_bits } else { v6_bits }.into())
@@ -43,7 +43,7 @@ impl Cidr {
         }
     }
 
-    /// Whether the network has an address, as [`super::address`] gives it. IPv4 and IPv6 never
+    /// Whether the network has an address, as [`super::address()`] gives it. IPv4 and IPv6 never
     /// have each other's addresses.
     pub fn contains(&self, address: IpAddr) -> bool {
         Self::around(address, self.length) == *self

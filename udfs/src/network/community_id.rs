@@ -19,7 +19,7 @@ const SCTP: u8 = 132;
 /// The ends of a flow and its protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flow {
-    /// Address of the source, as [`super::address`] gives it.
+    /// Address of the source, as [`super::address()`] gives it.
     pub source: IpAddr,
     /// Port of the source; of ICMP the type of the message.
     pub source_port: Option<u16>,
