@@ -64,7 +64,7 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
     source: "Goldstein, Dengel 2012, Histogram-based outlier score (HBOS): a fast unsupervised \
              anomaly detection algorithm, KI; the rule, `alpha` and `tol` are those of PyOD, \
              whose scores are the same.",
-    related: &["anomaly_score", "explain_anomaly", "train_hbos", "train_robust_z_score"],
+    related: &["anomaly_score", "explain_anomaly", "train_copod", "train_robust_z_score"],
     since: "0.1.0",
 };
 
