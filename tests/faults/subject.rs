@@ -202,14 +202,15 @@ impl Subject {
         state_of(&self.record().published)
     }
 
-    /// Whether the audit store is in the middle of a transaction that changes it.
+    /// Whether the audit store is in the middle of a transaction: one that only reads keeps others from
+    /// committing too.
     pub(crate) fn in_transaction(&self) -> bool {
         match &self.schema {
             None => {
                 let file = self.project.path("warehouse/audit.db");
                 let store = rusqlite::Connection::open(file).expect("the store");
                 store.busy_timeout(Duration::ZERO).expect("no waiting");
-                store.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err()
+                store.execute_batch("BEGIN EXCLUSIVE; ROLLBACK").is_err()
             }
             Some(schema) => {
                 let open = "SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle'";
