@@ -119,11 +119,11 @@ fn one_row_and_constant_rows_score_one_half() {
 
 #[test]
 fn a_constant_column_changes_nothing() {
-    let narrow = fit(&params(10, 64, Some(0)), usual(100));
+    let slim = fit(&params(10, 64, Some(0)), usual(100));
     let mut wide = Array2::ones((100, 4));
     wide.view_mut().split_at(Axis(1), 3).0.assign(&usual(100));
     let wide_forest = fit(&params(10, 64, Some(0)), wide.clone());
-    assert_eq!(narrow.scores(usual(100).view()), wide_forest.scores(wide.view()));
+    assert_eq!(slim.scores(usual(100).view()), wide_forest.scores(wide.view()));
 }
 
 #[test]
