@@ -7,8 +7,8 @@
 //! that break such a dependency more anomalous. Rows of a normal distribution have scores of a
 //! chi-squared distribution with as many degrees of freedom as columns.
 //!
-//! A column without a spread counts the square of its difference. Fitting costs O(rows x columns^2
-//! + columns^3), scoring O(columns^2) per row, at most [`MAX_COLUMNS`] of them. A model holds 4
+//! A column without a spread counts the square of its difference. Fitting costs O((rows + columns) x
+//! columns^2), scoring O(columns^2) per row, at most [`MAX_COLUMNS`] of them. A model holds 4
 //! bytes x columns^2.
 //!
 //! # Missing values
