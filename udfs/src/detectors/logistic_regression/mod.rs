@@ -28,7 +28,7 @@
 //! let model = LogisticRegression::params().check()?.fit(rows.view(), &labels)?;
 //!
 //! let scores = model.scores(array![[10.0], [95.0]].view());
-//! assert!(scores[0] < 0.01 && scores[1] > 0.9);
+//! assert!(scores[0] < 0.1 && scores[1] > 0.8);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
