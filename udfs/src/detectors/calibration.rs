@@ -8,6 +8,11 @@ const KEPT: usize = 512;
 /// The quantile of a non-empty sample by linear interpolation, as numpy's `percentile`.
 pub fn quantile(mut values: Vec<f64>, q: f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
+    quantile_of_sorted(&values, q)
+}
+
+/// The same of a sample that is sorted.
+pub(super) fn quantile_of_sorted(values: &[f64], q: f64) -> f64 {
     let position = q * (values.len() - 1) as f64;
     let below = position as usize;
     let above = (below + 1).min(values.len() - 1);

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 
-use super::calibration::quantile;
+use super::calibration::quantile_of_sorted;
 use super::wire::{Reader, WireError, put_numbers};
 
 /// Quantiles kept of a feature: 0, 1, … 100 percent.
@@ -48,11 +48,11 @@ impl FeatureStatistics {
         let mean = scaled().sum::<f64>() / rows;
         let variance = scaled().map(|value| (value - mean) * (value - mean)).sum::<f64>() / rows;
         let stddev = (libm::sqrt(variance) * scale).min(f64::MAX);
-        let mut quantiles = values.clone();
-        quantiles.sort_unstable_by(f64::total_cmp);
+        let mut sorted = values;
+        sorted.sort_unstable_by(f64::total_cmp);
         let percentile = |percent: usize| {
             let at = percent as f64 / 100.0;
-            quantile(quantiles.clone(), at).clamp(f64::MIN, f64::MAX)
+            quantile_of_sorted(&sorted, at).clamp(f64::MIN, f64::MAX)
         };
         let quantiles = (0..QUANTILES).map(percentile).collect();
         Self { missing, present: Some(Present { mean: mean * scale, stddev, quantiles }) }
