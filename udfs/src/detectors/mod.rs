@@ -25,6 +25,7 @@ pub mod mahalanobis;
 pub mod model;
 pub mod nearest_neighbors;
 pub mod one_class_svm;
+mod preorder;
 mod random;
 pub mod random_forest;
 pub mod robust_z_score;

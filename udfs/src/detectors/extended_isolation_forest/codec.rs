@@ -11,10 +11,10 @@
 use super::hyperparams::ExtendedIsolationForestValidParams;
 use super::{ExtendedIsolationForest, Node, Term, Tree};
 use crate::detectors::isolation_forest::IsolationForestValidParams;
+use crate::detectors::preorder::{LEAF, read_tree};
 use crate::detectors::scaler::Scaler;
 use crate::detectors::wire::{Reader, WireError};
 
-const LEAF: u8 = 0;
 const SPLIT: u8 = 1;
 
 impl ExtendedIsolationForestValidParams {
@@ -60,38 +60,20 @@ impl ExtendedIsolationForest {
     }
 
     fn decode_tree(&self, reader: &mut Reader<'_>) -> Result<Tree, WireError> {
-        let mut tree = Tree::default();
-        // Splits whose right child has not been read yet, with their depth.
-        let mut open: Vec<(usize, u64)> = vec![];
-        let mut depth = 0;
-        let mut rows_left = self.subsample_rows();
-        loop {
-            if let Some(split) = self.decode_split(reader, &mut tree.terms)? {
-                if depth == self.max_depth() {
-                    return Err(WireError::Invalid("a tree is higher than its limit"));
-                }
-                open.push((tree.nodes.len(), depth));
-                tree.nodes.push(split);
-                depth += 1;
-                continue;
-            }
+        let mut terms = vec![];
+        let subsample = self.subsample_rows();
+        let leaf = |reader: &mut Reader<'_>, depth| {
             let rows = reader.u32()?;
-            rows_left = rows_left
-                .checked_sub(u64::from(rows))
-                .ok_or(WireError::Invalid("the leaves of a tree do not add up"))?;
-            tree.nodes.push(Node::leaf(rows, depth, self.subsample_rows()));
-            let Some((split, split_depth)) = open.pop() else {
-                break;
-            };
-            let next = tree.nodes.len() as u32;
-            if let Node::Split { right, .. } = &mut tree.nodes[split] {
+            Ok((Node::leaf(rows, depth, subsample), rows))
+        };
+        let split = |reader: &mut Reader<'_>| self.decode_split(reader, &mut terms);
+        let link = |node: &mut Node, next| {
+            if let Node::Split { right, .. } = node {
                 *right = next;
             }
-            depth = split_depth + 1;
-        }
-        if rows_left != 0 {
-            return Err(WireError::Invalid("the leaves of a tree do not add up"));
-        }
+        };
+        let nodes = read_tree(reader, self.max_depth(), subsample, split, leaf, link)?;
+        let tree = Tree { nodes, terms };
         let expected = tree.expected_path_lengths();
         let splits = tree.nodes.iter().zip(&expected);
         for (node, (rows, _)) in splits {

@@ -13,11 +13,8 @@ use linfa::ParamGuard;
 
 use super::hyperparams::IsolationForestValidParams;
 use super::{IsolationForest, Node, Tree};
+use crate::detectors::preorder::{Cut, LEAF, read_tree, some_rows};
 use crate::detectors::wire::{Reader, WireError};
-
-const LEAF: u8 = 0;
-const MISSING_RIGHT: u8 = 1;
-const MISSING_LEFT: u8 = 2;
 
 impl IsolationForestValidParams {
     /// Appends the canonical encoding. All values fit: they have been checked.
@@ -57,9 +54,7 @@ impl IsolationForest {
                     out.extend_from_slice(&rows.to_le_bytes());
                 }
                 Node::Split { feature, threshold, missing_left, .. } => {
-                    out.push(if missing_left { MISSING_LEFT } else { MISSING_RIGHT });
-                    out.extend_from_slice(&feature.to_le_bytes());
-                    out.extend_from_slice(&threshold.to_le_bytes());
+                    Cut { feature, threshold, missing_left }.encode(out);
                 }
             }
         }
@@ -78,60 +73,26 @@ impl IsolationForest {
     }
 
     fn decode_tree(&self, reader: &mut Reader<'_>) -> Result<Tree, WireError> {
-        let mut nodes = vec![];
-        // Splits whose right child has not been read yet, with their depth.
-        let mut open: Vec<(usize, u64)> = vec![];
-        let mut depth = 0;
-        let mut rows_left = self.subsample_rows();
-        loop {
-            if let Some(node) = self.decode_split(reader)? {
-                if depth == self.max_depth() {
-                    return Err(WireError::Invalid("a tree is higher than its limit"));
-                }
-                open.push((nodes.len(), depth));
-                nodes.push(node);
-                depth += 1;
-                continue;
-            }
-            let rows = reader.u32()?;
-            // Every leaf takes rows, which also bounds the number of nodes.
-            rows_left = rows_left
-                .checked_sub(u64::from(rows))
-                .filter(|_| rows > 0)
-                .ok_or(WireError::Invalid("the leaves of a tree do not add up"))?;
-            nodes.push(Node::leaf(rows, depth, self.subsample_rows()));
-            let Some((split, split_depth)) = open.pop() else {
-                break;
-            };
-            let next = nodes.len() as u32;
-            if let Node::Split { right, .. } = &mut nodes[split] {
+        let subsample = self.subsample_rows();
+        let leaf = |reader: &mut Reader<'_>, depth| {
+            let rows = some_rows(reader)?;
+            Ok((Node::leaf(rows, depth, subsample), rows))
+        };
+        let split = |reader: &mut Reader<'_>| {
+            let cut = Cut::decode(reader, self.features)?;
+            Ok(cut.map(|Cut { feature, threshold, missing_left }| Node::Split {
+                feature,
+                threshold,
+                missing_left,
+                right: 0,
+            }))
+        };
+        let link = |node: &mut Node, next| {
+            if let Node::Split { right, .. } = node {
                 *right = next;
             }
-            depth = split_depth + 1;
-        }
-        if rows_left != 0 {
-            return Err(WireError::Invalid("the leaves of a tree do not add up"));
-        }
-        Ok(Tree(nodes))
-    }
-
-    /// A split whose right child is not known yet, or None before a leaf.
-    fn decode_split(&self, reader: &mut Reader<'_>) -> Result<Option<Node>, WireError> {
-        let missing_left = match reader.u8()? {
-            LEAF => return Ok(None),
-            MISSING_RIGHT => false,
-            MISSING_LEFT => true,
-            _ => return Err(WireError::Invalid("a tree has a node of unknown kind")),
         };
-        let feature = reader.u16()?;
-        if usize::from(feature) >= self.features {
-            return Err(WireError::Invalid("a tree cuts a feature that the model does not have"));
-        }
-        let threshold = reader.f64()?;
-        if !(threshold.is_finite() || (threshold == f64::INFINITY && !missing_left)) {
-            return Err(WireError::Invalid("a tree has a threshold that is not a number"));
-        }
-        Ok(Some(Node::Split { feature, threshold, missing_left, right: 0 }))
+        read_tree(reader, self.max_depth(), subsample, split, leaf, link).map(Tree)
     }
 }
 

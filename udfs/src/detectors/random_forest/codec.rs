@@ -10,11 +10,8 @@
 
 use super::hyperparams::RandomForestValidParams;
 use super::{Node, RandomForest, Tree};
+use crate::detectors::preorder::{Cut, LEAF, read_tree, some_rows};
 use crate::detectors::wire::{Reader, WireError};
-
-const LEAF: u8 = 0;
-const MISSING_RIGHT: u8 = 1;
-const MISSING_LEFT: u8 = 2;
 
 impl RandomForestValidParams {
     /// Appends the canonical encoding. All values fit: they have been checked.
@@ -53,69 +50,36 @@ impl RandomForest {
                     out.extend_from_slice(&anomalies.to_le_bytes());
                 }
                 Node::Split { feature, threshold, missing_left, .. } => {
-                    out.push(if missing_left { MISSING_LEFT } else { MISSING_RIGHT });
-                    out.extend_from_slice(&feature.to_le_bytes());
-                    out.extend_from_slice(&threshold.to_le_bytes());
+                    Cut { feature, threshold, missing_left }.encode(out);
                 }
             }
         }
     }
 
     fn decode_tree(&self, reader: &mut Reader<'_>) -> Result<Tree, WireError> {
-        let mut nodes = vec![];
-        // Splits whose right child has not been read yet, with their depth.
-        let mut open: Vec<(usize, u64)> = vec![];
-        let mut depth = 0;
-        let mut rows_left = self.sample_rows;
-        loop {
-            if let Some(split) = self.decode_split(reader)? {
-                if depth == self.params.max_depth() {
-                    return Err(WireError::Invalid("a tree is higher than its limit"));
-                }
-                open.push((nodes.len(), depth));
-                nodes.push(split);
-                depth += 1;
-                continue;
+        let leaf = |reader: &mut Reader<'_>, _| {
+            let (rows, anomalies) = (some_rows(reader)?, reader.u32()?);
+            match anomalies <= rows {
+                true => Ok((Node::Leaf { rows, anomalies }, rows)),
+                false => Err(WireError::Invalid("the leaves of a tree do not add up")),
             }
-            let (rows, anomalies) = (reader.u32()?, reader.u32()?);
-            // Every leaf takes rows, which also bounds the number of nodes.
-            rows_left = rows_left
-                .checked_sub(u64::from(rows))
-                .filter(|_| rows > 0 && anomalies <= rows)
-                .ok_or(WireError::Invalid("the leaves of a tree do not add up"))?;
-            nodes.push(Node::Leaf { rows, anomalies });
-            let Some((split, split_depth)) = open.pop() else {
-                break;
-            };
-            let next = nodes.len() as u32;
-            if let Node::Split { right, .. } = &mut nodes[split] {
+        };
+        let split = |reader: &mut Reader<'_>| {
+            let cut = Cut::decode(reader, self.features)?;
+            Ok(cut.map(|Cut { feature, threshold, missing_left }| Node::Split {
+                feature,
+                threshold,
+                missing_left,
+                right: 0,
+            }))
+        };
+        let link = |node: &mut Node, next| {
+            if let Node::Split { right, .. } = node {
                 *right = next;
             }
-            depth = split_depth + 1;
-        }
-        match rows_left {
-            0 => Ok(Tree(nodes)),
-            _ => Err(WireError::Invalid("the leaves of a tree do not add up")),
-        }
-    }
-
-    /// A split whose right child is not known yet, or None before a leaf.
-    fn decode_split(&self, reader: &mut Reader<'_>) -> Result<Option<Node>, WireError> {
-        let missing_left = match reader.u8()? {
-            LEAF => return Ok(None),
-            MISSING_RIGHT => false,
-            MISSING_LEFT => true,
-            _ => return Err(WireError::Invalid("a tree has a node of unknown kind")),
         };
-        let feature = reader.u16()?;
-        if usize::from(feature) >= self.features {
-            return Err(WireError::Invalid("a tree cuts a feature that the model does not have"));
-        }
-        let threshold = reader.f64()?;
-        if !(threshold.is_finite() || (threshold == f64::INFINITY && !missing_left)) {
-            return Err(WireError::Invalid("a tree has a threshold that is not a number"));
-        }
-        Ok(Some(Node::Split { feature, threshold, missing_left, right: 0 }))
+        let (limit, rows) = (self.params.max_depth(), self.sample_rows);
+        read_tree(reader, limit, rows, split, leaf, link).map(Tree)
     }
 }
 
