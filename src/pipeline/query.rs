@@ -1,17 +1,19 @@
-//! A single read-only query over what is published.
+//! Read-only queries over what is published.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
 use super::plan::{self, Action};
+use super::script::Statement;
 use super::{diagnose, params, runner, script, select};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::session;
-use crate::warehouse::Stores;
+use crate::warehouse::{Catalog, Stores};
 
 /// The rows of a running query.
 pub struct Rows {
@@ -33,41 +35,55 @@ impl Rows {
     }
 }
 
-/// Plans and starts a query. Statements that write are refused.
-pub async fn start(settings: &Settings, sql: &str) -> Result<Rows> {
-    settings.params.check_types()?;
-    let mut statements = script::parse("query", sql)?;
-    let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
-        return Err(Error::sql("exactly one statement is needed"));
-    };
-    let bound = params::bind(&statement, &settings.params)?;
-    let audit = runner::open_audit_to_read(settings).await?;
-    let catalog = runner::open_catalog(settings, &Stores::new(&settings.s3), &audit).await?;
-    if settings.warehouse.path().is_some_and(|path| !path.exists()) {
-        tracing::warn!("there is no warehouse at {}", settings.warehouse);
-    }
-    let ctx = session::build(settings, &catalog)?;
-    let explain = |error| {
-        let error = diagnose::explain(error, &statement, &catalog.readable_names());
-        match catalog.is_empty() {
-            false => error,
-            true => error.with_context(
-                "warehouse",
-                format!("{} (nothing is published)", settings.warehouse),
-            ),
+/// A session over what was published when it was opened, for one query or many.
+pub struct Workbench {
+    settings: Settings,
+    catalog: Catalog,
+    ctx: SessionContext,
+}
+
+impl Workbench {
+    /// Opens warehouse and audit store to read.
+    pub async fn open(settings: &Settings) -> Result<Self> {
+        settings.params.check_types()?;
+        let audit = runner::open_audit_to_read(settings).await?;
+        let catalog = runner::open_catalog(settings, &Stores::new(&settings.s3), &audit).await?;
+        if settings.warehouse.path().is_some_and(|path| !path.exists()) {
+            tracing::warn!("there is no warehouse at {}", settings.warehouse);
         }
-    };
-    let plan = match plan::plan(bound.ast, &ctx.state(), &catalog).await.map_err(explain)? {
-        Action::Query(plan) => plan,
-        _ => {
+        let ctx = session::build(settings, &catalog)?;
+        Ok(Self { settings: settings.clone(), catalog, ctx })
+    }
+
+    /// Plans and starts a query, which is one statement. Statements that write are refused.
+    pub async fn start(&self, sql: &str) -> Result<Rows> {
+        let mut statements = script::parse("query", sql)?;
+        let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+            return Err(Error::sql("exactly one statement is needed"));
+        };
+        let bound = params::bind(&statement, &self.settings.params)?;
+        let explain = |error| self.explain(error, &statement);
+        let planned = plan::plan(bound.ast, &self.ctx.state(), &self.catalog).await;
+        let Action::Query(plan) = planned.map_err(explain)? else {
             let subject = select::subject(&statement.ast);
             return Err(Error::sql(format!(
                 "a statement that changes something is not a query: {subject}"
             ))
             .with_hint("put statements that write into a script and run `pipeline exec`"));
+        };
+        let frame = self.ctx.execute_logical_plan(plan).await.map_err(explain)?;
+        let stream = frame.execute_stream().await.map_err(explain)?;
+        Ok(Rows { stream, _session: self.ctx.clone() })
+    }
+
+    fn explain(&self, error: DataFusionError, statement: &Statement) -> Error {
+        let error = diagnose::explain(error, statement, &self.catalog.readable_names());
+        match self.catalog.is_empty() {
+            false => error,
+            true => error.with_context(
+                "warehouse",
+                format!("{} (nothing is published)", self.settings.warehouse),
+            ),
         }
-    };
-    let frame = ctx.execute_logical_plan(plan).await.map_err(explain)?;
-    let stream = frame.execute_stream().await.map_err(explain)?;
-    Ok(Rows { stream, _session: ctx })
+    }
 }
