@@ -79,18 +79,13 @@ impl Trainer for TrainGaussianMixture {
     }
 
     fn parse(&self, options: &Options<'_>) -> Result<Arc<dyn Hyperparameters>> {
-        let mut params = GaussianMixture::params();
+        let sampling = options.sampling(GaussianMixture::DEFAULT_SAMPLING)?;
+        let mut params = GaussianMixture::params().sampling(sampling);
         if let Some(components) = options.integer("n_components")? {
             params = params.n_components(components);
         }
         if let Some(variance) = options.number("reg_covar")? {
             params = params.reg_covar(variance);
-        }
-        if let Some(rows) = options.integer("max_samples")? {
-            params = params.max_samples(rows);
-        }
-        if let Some(seed) = options.integer("seed")? {
-            params = params.seed(seed);
         }
         let params = params.check();
         Ok(Arc::new(params.map_err(|error| plan_datafusion_err!("{NAME}: option {error}"))?))
@@ -101,10 +96,12 @@ impl Trainer for TrainGaussianMixture {
 mod tests {
     use super::*;
     use crate::aggregate::train::laws::assert_training;
+    use crate::detectors::sampling::Sampling;
 
     #[test]
     fn the_state_is_a_commutative_monoid() {
-        let params = GaussianMixture::params().n_components(2).max_samples(12).check().unwrap();
+        let sampling = Sampling { max_samples: 12, seed: 1 };
+        let params = GaussianMixture::params().n_components(2).sampling(sampling).check().unwrap();
         assert_training(&TrainGaussianMixture, Arc::new(params));
     }
 }

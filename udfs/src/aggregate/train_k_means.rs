@@ -78,15 +78,10 @@ impl Trainer for TrainKMeans {
     }
 
     fn parse(&self, options: &Options<'_>) -> Result<Arc<dyn Hyperparameters>> {
-        let mut params = KMeans::params().cblof(cblof(options)?);
+        let sampling = options.sampling(KMeans::DEFAULT_SAMPLING)?;
+        let mut params = KMeans::params().sampling(sampling).cblof(cblof(options)?);
         if let Some(clusters) = options.integer("n_clusters")? {
             params = params.n_clusters(clusters);
-        }
-        if let Some(rows) = options.integer("max_samples")? {
-            params = params.max_samples(rows);
-        }
-        if let Some(seed) = options.integer("seed")? {
-            params = params.seed(seed);
         }
         let params = params.check();
         Ok(Arc::new(params.map_err(|error| plan_datafusion_err!("{NAME}: option {error}"))?))
@@ -111,10 +106,12 @@ fn cblof(options: &Options<'_>) -> Result<Option<Cblof>> {
 mod tests {
     use super::*;
     use crate::aggregate::train::laws::assert_training;
+    use crate::detectors::sampling::Sampling;
 
     #[test]
     fn the_state_is_a_commutative_monoid() {
-        let params = KMeans::params().n_clusters(3).max_samples(12).check().unwrap();
+        let sampling = Sampling { max_samples: 12, seed: 1 };
+        let params = KMeans::params().n_clusters(3).sampling(sampling).check().unwrap();
         assert_training(&TrainKMeans, Arc::new(params));
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::{Result, plan_datafusion_err};
+use linfa::ParamGuard;
 
 use super::options::Options;
 use super::train::{FEATURES, KEY, LABEL, Trainer, common_options};
@@ -80,18 +81,13 @@ impl Trainer for TrainLogisticRegression {
     }
 
     fn parse(&self, options: &Options<'_>) -> Result<Arc<dyn Hyperparameters>> {
-        let mut params = LogisticRegression::params();
+        let sampling = options.sampling(LogisticRegression::DEFAULT_SAMPLING)?;
+        let mut params = LogisticRegression::params().sampling(sampling);
         if let Some(l2) = options.number("l2")? {
             params = params.l2(l2);
         }
         if let Some(iterations) = options.integer("max_iterations")? {
             params = params.max_iterations(iterations);
-        }
-        if let Some(rows) = options.integer("max_samples")? {
-            params = params.max_samples(rows);
-        }
-        if let Some(seed) = options.integer("seed")? {
-            params = params.seed(seed);
         }
         let params = params.check();
         Ok(Arc::new(params.map_err(|error| plan_datafusion_err!("{NAME}: option {error}"))?))

@@ -76,7 +76,8 @@ impl Trainer for TrainNearestNeighbors {
     }
 
     fn parse(&self, options: &Options<'_>) -> Result<Arc<dyn Hyperparameters>> {
-        let mut params = NearestNeighbors::params();
+        let sampling = options.sampling(NearestNeighbors::DEFAULT_SAMPLING)?;
+        let mut params = NearestNeighbors::params().sampling(sampling);
         if let Some(neighbors) = options.integer("n_neighbors")? {
             params = params.n_neighbors(neighbors);
         }
@@ -87,12 +88,6 @@ impl Trainer for TrainNearestNeighbors {
                 )
             })?);
         }
-        if let Some(rows) = options.integer("max_samples")? {
-            params = params.max_samples(rows);
-        }
-        if let Some(seed) = options.integer("seed")? {
-            params = params.seed(seed);
-        }
         let params = params.check();
         Ok(Arc::new(params.map_err(|error| plan_datafusion_err!("{NAME}: option {error}"))?))
     }
@@ -102,10 +97,12 @@ impl Trainer for TrainNearestNeighbors {
 mod tests {
     use super::*;
     use crate::aggregate::train::laws::assert_training;
+    use crate::detectors::sampling::Sampling;
 
     #[test]
     fn the_state_is_a_commutative_monoid() {
-        let params = NearestNeighbors::params().max_samples(12).check().unwrap();
+        let sampling = Sampling { max_samples: 12, seed: 1 };
+        let params = NearestNeighbors::params().sampling(sampling).check().unwrap();
         assert_training(&TrainNearestNeighbors, Arc::new(params));
     }
 }

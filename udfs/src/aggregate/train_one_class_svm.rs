@@ -81,15 +81,10 @@ impl Trainer for TrainOneClassSvm {
     }
 
     fn parse(&self, options: &Options<'_>) -> Result<Arc<dyn Hyperparameters>> {
-        let mut params = OneClassSvm::params().gamma(options.number("gamma")?);
+        let sampling = options.sampling(OneClassSvm::DEFAULT_SAMPLING)?;
+        let mut params = OneClassSvm::params().sampling(sampling).gamma(options.number("gamma")?);
         if let Some(nu) = options.number("nu")? {
             params = params.nu(nu);
-        }
-        if let Some(rows) = options.integer("max_samples")? {
-            params = params.max_samples(rows);
-        }
-        if let Some(seed) = options.integer("seed")? {
-            params = params.seed(seed);
         }
         let params = params.check();
         Ok(Arc::new(params.map_err(|error| plan_datafusion_err!("{NAME}: option {error}"))?))
@@ -100,10 +95,12 @@ impl Trainer for TrainOneClassSvm {
 mod tests {
     use super::*;
     use crate::aggregate::train::laws::assert_training;
+    use crate::detectors::sampling::Sampling;
 
     #[test]
     fn the_state_is_a_commutative_monoid() {
-        let params = OneClassSvm::params().max_samples(12).check().unwrap();
+        let sampling = Sampling { max_samples: 12, seed: 1 };
+        let params = OneClassSvm::params().sampling(sampling).check().unwrap();
         assert_training(&TrainOneClassSvm, Arc::new(params));
     }
 }

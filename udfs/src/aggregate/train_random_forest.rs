@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::{Result, plan_datafusion_err};
+use linfa::ParamGuard;
 
 use super::options::Options;
 use super::train::{FEATURES, KEY, LABEL, Trainer, common_options};
@@ -82,7 +83,10 @@ impl Trainer for TrainRandomForest {
     }
 
     fn parse(&self, options: &Options<'_>) -> Result<Arc<dyn Hyperparameters>> {
-        let mut params = RandomForest::params().max_features(options.integer("max_features")?);
+        let sampling = options.sampling(RandomForest::DEFAULT_SAMPLING)?;
+        let mut params = RandomForest::params()
+            .sampling(sampling)
+            .max_features(options.integer("max_features")?);
         if let Some(trees) = options.integer("n_estimators")? {
             params = params.n_estimators(trees);
         }
@@ -91,12 +95,6 @@ impl Trainer for TrainRandomForest {
         }
         if let Some(rows) = options.integer("min_samples_leaf")? {
             params = params.min_samples_leaf(rows);
-        }
-        if let Some(rows) = options.integer("max_samples")? {
-            params = params.max_samples(rows);
-        }
-        if let Some(seed) = options.integer("seed")? {
-            params = params.seed(seed);
         }
         let params = params.check();
         Ok(Arc::new(params.map_err(|error| plan_datafusion_err!("{NAME}: option {error}"))?))

@@ -9,13 +9,14 @@ use thiserror::Error;
 
 use super::GaussianMixture;
 use crate::detectors::Detector;
+use crate::detectors::sampling::{Sampling, SamplingError};
 use crate::detectors::training::{Hyperparameters, Threshold};
 use crate::detectors::wire::{Reader, WireError};
 
 /// Most components.
 pub const MAX_COMPONENTS: u64 = 64;
 /// Most rows kept for training.
-const MAX_SAMPLE_ROWS: u64 = 1 << 17;
+pub const MAX_SAMPLE_ROWS: u64 = 1 << 17;
 
 /// A hyperparameter out of its range.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -24,8 +25,8 @@ pub enum ParamError {
     #[error("`n_components` must be between 1 and {MAX_COMPONENTS}, got {0}")]
     Components(u64),
     /// Rows kept for training.
-    #[error("`max_samples` must be between 2 and {MAX_SAMPLE_ROWS}, got {0}")]
-    Samples(u64),
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
     /// What is added to variances.
     #[error("`reg_covar` must be between 1e-9 and 1, got {0}")]
     Regularisation(f64),
@@ -40,8 +41,7 @@ pub struct GaussianMixtureParams(GaussianMixtureValidParams);
 pub struct GaussianMixtureValidParams {
     n_components: u64,
     reg_covar: f64,
-    max_samples: u64,
-    seed: u64,
+    sampling: Sampling,
 }
 
 impl Default for GaussianMixtureParams {
@@ -49,8 +49,7 @@ impl Default for GaussianMixtureParams {
         Self(GaussianMixtureValidParams {
             n_components: 4,
             reg_covar: 1e-6,
-            max_samples: 1 << 14,
-            seed: 42,
+            sampling: GaussianMixture::DEFAULT_SAMPLING,
         })
     }
 }
@@ -68,15 +67,9 @@ impl GaussianMixtureParams {
         self
     }
 
-    /// Rows kept for training, 2 to 131072. Default 16384.
-    pub fn max_samples(mut self, rows: u64) -> Self {
-        self.0.max_samples = rows;
-        self
-    }
-
-    /// Seed of every random choice. Default 42.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.0.seed = seed;
+    /// Rows that are kept, and the seed of every random choice: 2 to [`MAX_SAMPLE_ROWS`], default 16384.
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.0.sampling = sampling;
         self
     }
 }
@@ -90,9 +83,7 @@ impl ParamGuard for GaussianMixtureParams {
         if !(1..=MAX_COMPONENTS).contains(&params.n_components) {
             return Err(ParamError::Components(params.n_components));
         }
-        if !(2..=MAX_SAMPLE_ROWS).contains(&params.max_samples) {
-            return Err(ParamError::Samples(params.max_samples));
-        }
+        params.sampling.check(MAX_SAMPLE_ROWS)?;
         if !(1e-9..=1.0).contains(&params.reg_covar) {
             return Err(ParamError::Regularisation(params.reg_covar));
         }
@@ -117,19 +108,19 @@ impl GaussianMixtureValidParams {
     }
 
     pub(super) fn options(&self) -> Vec<(&'static str, String)> {
+        let [max_samples, seed] = self.sampling.options();
         vec![
-            ("max_samples", self.max_samples.to_string()),
+            max_samples,
             ("n_components", self.n_components.to_string()),
             ("reg_covar", self.reg_covar.to_string()),
-            ("seed", self.seed.to_string()),
+            seed,
         ]
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let params = GaussianMixture::params()
             .n_components(reader.u64()?)
-            .max_samples(reader.u64()?)
-            .seed(reader.u64()?)
+            .sampling(Sampling { max_samples: reader.u64()?, seed: reader.u64()? })
             .reg_covar(reader.finite()?);
         params.check().map_err(|_| WireError::Invalid("a hyperparameter is out of range"))
     }
@@ -137,18 +128,18 @@ impl GaussianMixtureValidParams {
 
 impl Hyperparameters for GaussianMixtureValidParams {
     fn sample_rows(&self) -> u64 {
-        self.max_samples
+        self.sampling.max_samples
     }
 
     fn seed(&self) -> u64 {
-        self.seed
+        self.sampling.seed
     }
 
     /// ```text
     /// n_components u64 | max_samples u64 | seed u64 | reg_covar f64
     /// ```
     fn encode(&self, out: &mut Vec<u8>) {
-        for number in [self.n_components, self.max_samples, self.seed] {
+        for number in [self.n_components, self.sampling.max_samples, self.sampling.seed] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.extend_from_slice(&self.reg_covar.to_le_bytes());

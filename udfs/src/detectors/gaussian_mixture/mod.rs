@@ -24,10 +24,11 @@ use ndarray::{Array2, ArrayView2};
 
 pub use fit::FitError;
 pub use hyperparams::{
-    GaussianMixtureParams, GaussianMixtureValidParams, MAX_COMPONENTS, ParamError,
+    GaussianMixtureParams, GaussianMixtureValidParams, MAX_COMPONENTS, MAX_SAMPLE_ROWS, ParamError,
 };
 
 use super::rows::Rows;
+use super::sampling::Sampling;
 use super::scaler::{MOST_SCALED, Scaler};
 use super::training::Hyperparameters;
 use super::wire::{Reader, WireError, put_numbers};
@@ -113,6 +114,9 @@ impl<'a> Densities<'a> {
 }
 
 impl GaussianMixture {
+    /// Where rows are kept by default.
+    pub const DEFAULT_SAMPLING: Sampling = Sampling::of(16_384);
+
     /// Hyperparameters to start from.
     pub fn params() -> GaussianMixtureParams {
         GaussianMixtureParams::default()

@@ -13,7 +13,10 @@ fn ranges_are_checked() {
     let error = |params: GaussianMixtureParams| params.check().unwrap_err().to_string();
     let params = GaussianMixture::params;
     assert_eq!(error(params().n_components(0)), "`n_components` must be between 1 and 64, got 0");
-    assert_eq!(error(params().max_samples(1)), "`max_samples` must be between 2 and 131072, got 1");
+    assert_eq!(
+        error(params().sampling(Sampling { max_samples: 1, seed: 1 })),
+        "`max_samples` must be between 2 and 131072, got 1"
+    );
     for variance in [0.0, 2.0, f64::NAN] {
         let message = error(params().reg_covar(variance));
         assert!(message.starts_with("`reg_covar` must be between 1e-9 and 1, got"), "{message}");
@@ -29,7 +32,11 @@ fn scores_are_those_of_scikit_learn() {
     let table = table(include_str!("../../../../tests/fixtures/detectors/gaussian_mixture.csv"));
     let (rows, expected) = table.view().split_at(Axis(1), 3);
     for seed in 0..5 {
-        let params = valid(GaussianMixture::params().n_components(3).seed(seed));
+        let params = valid(
+            GaussianMixture::params()
+                .n_components(3)
+                .sampling(Sampling { seed, ..GaussianMixture::DEFAULT_SAMPLING }),
+        );
         let mixture = params.fit_rows(rows.split_at(Axis(0), 150).0).unwrap();
         assert_close(&mixture.scores(rows), expected.column(0).to_vec());
     }

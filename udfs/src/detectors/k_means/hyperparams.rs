@@ -9,13 +9,14 @@ use thiserror::Error;
 
 use super::{Cluster, KMeans};
 use crate::detectors::Detector;
+use crate::detectors::sampling::{Sampling, SamplingError};
 use crate::detectors::training::{Hyperparameters, Threshold};
 use crate::detectors::wire::{Reader, WireError};
 
 /// Most clusters.
 pub const MAX_CLUSTERS: u64 = 1024;
 /// Most rows kept for training.
-const MAX_SAMPLE_ROWS: u64 = 1 << 20;
+pub const MAX_SAMPLE_ROWS: u64 = 1 << 20;
 
 /// A hyperparameter out of its range.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -24,8 +25,8 @@ pub enum ParamError {
     #[error("`n_clusters` must be between 1 and {MAX_CLUSTERS}, got {0}")]
     Clusters(u64),
     /// Rows kept for training.
-    #[error("`max_samples` must be between 2 and {MAX_SAMPLE_ROWS}, got {0}")]
-    Samples(u64),
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
     /// Share of the rows in large clusters.
     #[error("`alpha` must be between 0.5 and 1, got {0}")]
     Alpha(f64),
@@ -80,13 +81,12 @@ pub struct KMeansParams(KMeansValidParams);
 pub struct KMeansValidParams {
     n_clusters: u64,
     cblof: Option<Cblof>,
-    max_samples: u64,
-    seed: u64,
+    sampling: Sampling,
 }
 
 impl Default for KMeansParams {
     fn default() -> Self {
-        Self(KMeansValidParams { n_clusters: 8, cblof: None, max_samples: 1 << 16, seed: 42 })
+        Self(KMeansValidParams { n_clusters: 8, cblof: None, sampling: KMeans::DEFAULT_SAMPLING })
     }
 }
 
@@ -103,15 +103,9 @@ impl KMeansParams {
         self
     }
 
-    /// Rows kept for training, 2 to 1048576. Default 65536.
-    pub fn max_samples(mut self, rows: u64) -> Self {
-        self.0.max_samples = rows;
-        self
-    }
-
-    /// Seed of every random choice. Default 42.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.0.seed = seed;
+    /// Rows that are kept, and the seed of every random choice: 2 to [`MAX_SAMPLE_ROWS`], default 65536.
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.0.sampling = sampling;
         self
     }
 }
@@ -125,9 +119,7 @@ impl ParamGuard for KMeansParams {
         if !(1..=MAX_CLUSTERS).contains(&params.n_clusters) {
             return Err(ParamError::Clusters(params.n_clusters));
         }
-        if !(2..=MAX_SAMPLE_ROWS).contains(&params.max_samples) {
-            return Err(ParamError::Samples(params.max_samples));
-        }
+        params.sampling.check(MAX_SAMPLE_ROWS)?;
         match params.cblof {
             Some(Cblof { alpha, .. }) if !(0.5..=1.0).contains(&alpha) => {
                 Err(ParamError::Alpha(alpha))
@@ -157,48 +149,47 @@ impl KMeansValidParams {
     }
 
     pub(super) fn options(&self) -> Vec<(&'static str, String)> {
+        let [max_samples, seed] = self.sampling.options();
         let mut options = vec![];
         if let Some(Cblof { alpha, beta }) = self.cblof {
             options = vec![("alpha", alpha.to_string()), ("beta", beta.to_string())];
         }
         options.extend([
             ("cblof", self.cblof.is_some().to_string()),
-            ("max_samples", self.max_samples.to_string()),
+            max_samples,
             ("n_clusters", self.n_clusters.to_string()),
-            ("seed", self.seed.to_string()),
+            seed,
         ]);
         options
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        let params = KMeans::params()
-            .n_clusters(reader.u64()?)
-            .max_samples(reader.u64()?)
-            .seed(reader.u64()?);
+        let params = KMeans::params().n_clusters(reader.u64()?);
+        let sampling = Sampling { max_samples: reader.u64()?, seed: reader.u64()? };
         let cblof = match reader.u8()? {
             0 => None,
             1 => Some(Cblof { alpha: reader.finite()?, beta: reader.finite()? }),
             _ => return Err(WireError::Invalid("a truth value is neither")),
         };
-        let params = params.cblof(cblof).check();
+        let params = params.sampling(sampling).cblof(cblof).check();
         params.map_err(|_| WireError::Invalid("a hyperparameter is out of range"))
     }
 }
 
 impl Hyperparameters for KMeansValidParams {
     fn sample_rows(&self) -> u64 {
-        self.max_samples
+        self.sampling.max_samples
     }
 
     fn seed(&self) -> u64 {
-        self.seed
+        self.sampling.seed
     }
 
     /// ```text
     /// n_clusters u64 | max_samples u64 | seed u64 | cblof u8 (1: alpha f64, beta f64)
     /// ```
     fn encode(&self, out: &mut Vec<u8>) {
-        for number in [self.n_clusters, self.max_samples, self.seed] {
+        for number in [self.n_clusters, self.sampling.max_samples, self.sampling.seed] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.push(u8::from(self.cblof.is_some()));

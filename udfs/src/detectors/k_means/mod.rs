@@ -29,9 +29,12 @@ use ndarray::{Array2, ArrayView2};
 
 pub use fit::FitError;
 pub(super) use fit::cluster;
-pub use hyperparams::{Cblof, KMeansParams, KMeansValidParams, MAX_CLUSTERS, ParamError};
+pub use hyperparams::{
+    Cblof, KMeansParams, KMeansValidParams, MAX_CLUSTERS, MAX_SAMPLE_ROWS, ParamError,
+};
 
 use super::rows::{Rows, nearest, share_out};
+use super::sampling::Sampling;
 use super::scaler::{MOST_SCALED, Scaler};
 use super::training::Hyperparameters;
 use super::wire::{Reader, WireError, put_numbers};
@@ -64,6 +67,9 @@ impl Cluster {
 }
 
 impl KMeans {
+    /// Where rows are kept by default.
+    pub const DEFAULT_SAMPLING: Sampling = Sampling::of(65_536);
+
     /// Hyperparameters to start from.
     pub fn params() -> KMeansParams {
         KMeansParams::default()

@@ -14,7 +14,7 @@ fn ranges_are_checked() {
     let params = KMeans::params;
     assert_eq!(error(params().n_clusters(0)), "`n_clusters` must be between 1 and 1024, got 0");
     assert_eq!(
-        error(params().max_samples(1)),
+        error(params().sampling(Sampling { max_samples: 1, seed: 1 })),
         "`max_samples` must be between 2 and 1048576, got 1"
     );
     let cblof = |alpha, beta| params().cblof(Some(Cblof { alpha, beta }));
@@ -30,7 +30,8 @@ fn scores_are_those_of_scikit_learn_and_pyod() {
     let table = table(include_str!("../../../../tests/fixtures/detectors/k_means.csv"));
     let (rows, expected) = table.view().split_at(Axis(1), 3);
     for seed in 0..20 {
-        let params = KMeans::params().n_clusters(4).seed(seed);
+        let params =
+            KMeans::params().n_clusters(4).sampling(Sampling { seed, ..KMeans::DEFAULT_SAMPLING });
         let k_means = valid(params.clone()).fit_rows(rows).unwrap();
         assert_close(&k_means.scores(rows), expected.column(0).to_vec());
         let cblof = valid(params.cblof(Some(Cblof::default()))).fit_rows(rows).unwrap();

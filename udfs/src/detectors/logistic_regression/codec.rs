@@ -4,8 +4,11 @@
 //! l2 f64 | max_iterations u32 | max_samples u32 | seed u64 | scaler | intercept f64 | weights f64
 //! ```
 
+use linfa::ParamGuard;
+
 use super::hyperparams::LogisticRegressionValidParams;
 use super::{LogisticRegression, MOST_WEIGHT};
+use crate::detectors::sampling::Sampling;
 use crate::detectors::scaler::Scaler;
 use crate::detectors::wire::{Reader, WireError, put_numbers};
 
@@ -14,16 +17,14 @@ impl LogisticRegressionValidParams {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         put_numbers(out, [&self.l2()]);
         out.extend_from_slice(&(self.max_iterations() as u32).to_le_bytes());
-        out.extend_from_slice(&(self.max_samples() as u32).to_le_bytes());
-        out.extend_from_slice(&self.seed().to_le_bytes());
+        self.sampling().encode(out);
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         LogisticRegression::params()
             .l2(reader.finite()?)
             .max_iterations(reader.u32()?.into())
-            .max_samples(reader.u32()?.into())
-            .seed(reader.u64()?)
+            .sampling(Sampling::decode(reader)?)
             .check()
             .map_err(|_| WireError::Invalid("a hyperparameter is out of range"))
     }

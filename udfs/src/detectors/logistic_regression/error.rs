@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use super::hyperparams::{MAX_ITERATIONS, MAX_L2, MAX_SAMPLES, MIN_L2};
+use super::hyperparams::{MAX_ITERATIONS, MAX_L2, MIN_L2};
+use crate::detectors::sampling::SamplingError;
 
 /// A hyperparameter out of its range.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -14,8 +15,8 @@ pub enum ParamError {
     #[error("`max_iterations` must be between 1 and {MAX_ITERATIONS}, got {0}")]
     Iterations(u64),
     /// Rows kept for training.
-    #[error("`max_samples` must be between 2 and {MAX_SAMPLES}, got {0}")]
-    Samples(u64),
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
 }
 
 /// Why a regression cannot be fitted.

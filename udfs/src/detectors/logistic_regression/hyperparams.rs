@@ -1,6 +1,10 @@
 //! What the user may choose.
 
+use linfa::ParamGuard;
+
+use super::LogisticRegression;
 use super::error::ParamError;
+use crate::detectors::sampling::Sampling;
 
 /// Weakest regularisation: with none, weights of classes that a plane separates have no end.
 pub const MIN_L2: f64 = 1e-6;
@@ -11,7 +15,7 @@ pub const MAX_ITERATIONS: u64 = 100_000;
 /// Most rows kept for training.
 pub const MAX_SAMPLES: u64 = 1 << 20;
 
-/// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`].
+/// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`](ParamGuard).
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogisticRegressionParams(LogisticRegressionValidParams);
 
@@ -20,8 +24,7 @@ pub struct LogisticRegressionParams(LogisticRegressionValidParams);
 pub struct LogisticRegressionValidParams {
     l2: f64,
     max_iterations: u64,
-    max_samples: u64,
-    seed: u64,
+    sampling: Sampling,
 }
 
 impl Default for LogisticRegressionParams {
@@ -29,8 +32,7 @@ impl Default for LogisticRegressionParams {
         Self(LogisticRegressionValidParams {
             l2: 1.0,
             max_iterations: 1000,
-            max_samples: 65_536,
-            seed: 42,
+            sampling: LogisticRegression::DEFAULT_SAMPLING,
         })
     }
 }
@@ -48,31 +50,32 @@ impl LogisticRegressionParams {
         self
     }
 
-    /// Rows kept for training, 2 to [`MAX_SAMPLES`]. Default 65536.
-    pub fn max_samples(mut self, rows: u64) -> Self {
-        self.0.max_samples = rows;
+    /// Rows that are kept: 2 to [`MAX_SAMPLES`], default 65536.
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.0.sampling = sampling;
         self
     }
+}
 
-    /// Seed of the sample. Default 42.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.0.seed = seed;
-        self
-    }
+impl ParamGuard for LogisticRegressionParams {
+    type Checked = LogisticRegressionValidParams;
+    type Error = ParamError;
 
-    /// Checks the ranges.
-    pub fn check(self) -> Result<LogisticRegressionValidParams, ParamError> {
-        let params = self.0;
+    fn check_ref(&self) -> Result<&Self::Checked, ParamError> {
+        let params = &self.0;
         if !(MIN_L2..=MAX_L2).contains(&params.l2) {
             return Err(ParamError::L2(params.l2));
         }
         if !(1..=MAX_ITERATIONS).contains(&params.max_iterations) {
             return Err(ParamError::Iterations(params.max_iterations));
         }
-        if !(2..=MAX_SAMPLES).contains(&params.max_samples) {
-            return Err(ParamError::Samples(params.max_samples));
-        }
+        params.sampling.check(MAX_SAMPLES)?;
         Ok(params)
+    }
+
+    fn check(self) -> Result<Self::Checked, ParamError> {
+        self.check_ref()?;
+        Ok(self.0)
     }
 }
 
@@ -87,13 +90,8 @@ impl LogisticRegressionValidParams {
         self.max_iterations
     }
 
-    /// Most rows kept for training.
-    pub fn max_samples(&self) -> u64 {
-        self.max_samples
-    }
-
-    /// Seed of the sample.
-    pub fn seed(&self) -> u64 {
-        self.seed
+    /// Which rows are kept.
+    pub fn sampling(&self) -> Sampling {
+        self.sampling
     }
 }

@@ -19,6 +19,7 @@
 //!
 //! # Example
 //! ```
+//! use linfa::ParamGuard;
 //! use ndarray::{Array2, array};
 //! use udfs::detectors::Detector;
 //! use udfs::detectors::logistic_regression::LogisticRegression;
@@ -46,6 +47,7 @@ use std::sync::Arc;
 
 use ndarray::ArrayView2;
 
+use super::sampling::Sampling;
 use super::scaler::Scaler;
 use super::training::{Hyperparameters, Threshold, both_classes};
 use super::{Algorithm, Attribution, Detector};
@@ -71,6 +73,9 @@ pub struct LogisticRegression {
 }
 
 impl LogisticRegression {
+    /// Where rows are kept by default.
+    pub const DEFAULT_SAMPLING: Sampling = Sampling::of(65_536);
+
     /// Hyperparameters to start from.
     pub fn params() -> LogisticRegressionParams {
         LogisticRegressionParams::default()
@@ -89,11 +94,11 @@ impl LogisticRegression {
 
 impl Hyperparameters for LogisticRegressionValidParams {
     fn sample_rows(&self) -> u64 {
-        self.max_samples()
+        self.sampling().max_samples
     }
 
     fn seed(&self) -> u64 {
-        self.seed()
+        self.sampling().seed
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
@@ -119,11 +124,12 @@ impl Detector for LogisticRegression {
     }
 
     fn options(&self) -> Vec<(&'static str, String)> {
+        let [max_samples, seed] = self.params.sampling().options();
         vec![
             ("l2", self.params.l2().to_string()),
             ("max_iterations", self.params.max_iterations().to_string()),
-            ("max_samples", self.params.max_samples().to_string()),
-            ("seed", self.params.seed().to_string()),
+            max_samples,
+            seed,
         ]
     }
 

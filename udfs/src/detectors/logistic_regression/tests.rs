@@ -1,3 +1,4 @@
+use linfa::ParamGuard;
 use ndarray::{Array2, Axis, array};
 
 use super::*;
@@ -21,7 +22,7 @@ fn ranges_are_checked() {
         "`max_iterations` must be between 1 and 100000, got 0"
     );
     assert_eq!(
-        error(params().max_samples(1)),
+        error(params().sampling(Sampling { max_samples: 1, seed: 1 })),
         "`max_samples` must be between 2 and 1048576, got 1"
     );
 }

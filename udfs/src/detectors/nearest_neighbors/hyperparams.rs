@@ -9,13 +9,14 @@ use thiserror::Error;
 
 use super::NearestNeighbors;
 use crate::detectors::Detector;
+use crate::detectors::sampling::{Sampling, SamplingError};
 use crate::detectors::training::{Hyperparameters, Threshold};
 use crate::detectors::wire::{Reader, WireError};
 
 /// Most neighbours.
 pub const MAX_NEIGHBORS: u64 = 1024;
 /// Most rows kept: they travel in the model.
-const MAX_SAMPLE_ROWS: u64 = 1 << 16;
+pub const MAX_SAMPLE_ROWS: u64 = 1 << 16;
 
 /// A hyperparameter out of its range.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -24,8 +25,8 @@ pub enum ParamError {
     #[error("`n_neighbors` must be between 1 and {MAX_NEIGHBORS}, got {0}")]
     Neighbors(u64),
     /// Rows kept.
-    #[error("`max_samples` must be between 2 and {MAX_SAMPLE_ROWS}, got {0}")]
-    Samples(u64),
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
 }
 
 /// Which distances make the score.
@@ -65,8 +66,7 @@ pub struct NearestNeighborsParams(NearestNeighborsValidParams);
 pub struct NearestNeighborsValidParams {
     n_neighbors: u64,
     method: Method,
-    max_samples: u64,
-    seed: u64,
+    sampling: Sampling,
 }
 
 impl Default for NearestNeighborsParams {
@@ -74,8 +74,7 @@ impl Default for NearestNeighborsParams {
         Self(NearestNeighborsValidParams {
             n_neighbors: 5,
             method: Method::default(),
-            max_samples: 4096,
-            seed: 42,
+            sampling: NearestNeighbors::DEFAULT_SAMPLING,
         })
     }
 }
@@ -93,15 +92,9 @@ impl NearestNeighborsParams {
         self
     }
 
-    /// Rows kept, 2 to 65536. Default 4096.
-    pub fn max_samples(mut self, rows: u64) -> Self {
-        self.0.max_samples = rows;
-        self
-    }
-
-    /// Seed of the sample. Default 42.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.0.seed = seed;
+    /// Rows that are kept: 2 to [`MAX_SAMPLE_ROWS`], default 4096.
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.0.sampling = sampling;
         self
     }
 }
@@ -115,9 +108,7 @@ impl ParamGuard for NearestNeighborsParams {
         if !(1..=MAX_NEIGHBORS).contains(&params.n_neighbors) {
             return Err(ParamError::Neighbors(params.n_neighbors));
         }
-        if !(2..=MAX_SAMPLE_ROWS).contains(&params.max_samples) {
-            return Err(ParamError::Samples(params.max_samples));
-        }
+        params.sampling.check(MAX_SAMPLE_ROWS)?;
         Ok(params)
     }
 
@@ -139,19 +130,19 @@ impl NearestNeighborsValidParams {
     }
 
     pub(super) fn options(&self) -> Vec<(&'static str, String)> {
+        let [max_samples, seed] = self.sampling.options();
         vec![
-            ("max_samples", self.max_samples.to_string()),
+            max_samples,
             ("method", self.method.as_str().to_owned()),
             ("n_neighbors", self.n_neighbors.to_string()),
-            ("seed", self.seed.to_string()),
+            seed,
         ]
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let params = NearestNeighbors::params()
             .n_neighbors(reader.u64()?)
-            .max_samples(reader.u64()?)
-            .seed(reader.u64()?);
+            .sampling(Sampling { max_samples: reader.u64()?, seed: reader.u64()? });
         let method = reader.u8()?;
         let method = Method::ALL.into_iter().find(|known| *known as u8 == method);
         let params = params.method(method.ok_or(WireError::Invalid("its method is unknown"))?);
@@ -161,18 +152,18 @@ impl NearestNeighborsValidParams {
 
 impl Hyperparameters for NearestNeighborsValidParams {
     fn sample_rows(&self) -> u64 {
-        self.max_samples
+        self.sampling.max_samples
     }
 
     fn seed(&self) -> u64 {
-        self.seed
+        self.sampling.seed
     }
 
     /// ```text
     /// n_neighbors u64 | max_samples u64 | seed u64 | method u8
     /// ```
     fn encode(&self, out: &mut Vec<u8>) {
-        for number in [self.n_neighbors, self.max_samples, self.seed] {
+        for number in [self.n_neighbors, self.sampling.max_samples, self.sampling.seed] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.push(self.method as u8);

@@ -22,10 +22,12 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 use thiserror::Error;
 
 pub use hyperparams::{
-    MAX_NEIGHBORS, Method, NearestNeighborsParams, NearestNeighborsValidParams, ParamError,
+    MAX_NEIGHBORS, MAX_SAMPLE_ROWS, Method, NearestNeighborsParams, NearestNeighborsValidParams,
+    ParamError,
 };
 
 use super::rows::{Rows, share_out, squared};
+use super::sampling::Sampling;
 use super::scaler::{MOST_SCALED, Scaler};
 use super::training::Hyperparameters;
 use super::wire::{Reader, WireError, put_numbers};
@@ -63,6 +65,9 @@ impl NearestNeighborsValidParams {
 }
 
 impl NearestNeighbors {
+    /// Where rows are kept by default.
+    pub const DEFAULT_SAMPLING: Sampling = Sampling::of(4096);
+
     /// Hyperparameters to start from.
     pub fn params() -> NearestNeighborsParams {
         NearestNeighborsParams::default()

@@ -14,7 +14,7 @@ fn ranges_are_checked() {
     let params = NearestNeighbors::params;
     assert_eq!(error(params().n_neighbors(0)), "`n_neighbors` must be between 1 and 1024, got 0");
     assert_eq!(
-        error(params().max_samples(65_537)),
+        error(params().sampling(Sampling { max_samples: 65_537, seed: 1 })),
         "`max_samples` must be between 2 and 65536, got 65537"
     );
     assert!(valid(params()).fit_rows(array![[], []].view()).is_err());

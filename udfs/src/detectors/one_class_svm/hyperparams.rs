@@ -9,11 +9,12 @@ use thiserror::Error;
 
 use super::OneClassSvm;
 use crate::detectors::Detector;
+use crate::detectors::sampling::{Sampling, SamplingError};
 use crate::detectors::training::{Hyperparameters, Threshold};
 use crate::detectors::wire::{Reader, WireError};
 
 /// Most rows kept for training: the fit holds a number for each pair of them.
-const MAX_SAMPLE_ROWS: u64 = 1 << 12;
+pub const MAX_SAMPLE_ROWS: u64 = 1 << 12;
 
 /// A hyperparameter out of its range.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -22,8 +23,8 @@ pub enum ParamError {
     #[error("`nu` must be greater than 0 and less than 1, got {0}")]
     Nu(f64),
     /// Rows kept for training.
-    #[error("`max_samples` must be between 2 and {MAX_SAMPLE_ROWS}, got {0}")]
-    Samples(u64),
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
     /// Width of the kernel.
     #[error("`gamma` must be between 1e-9 and 1e9, got {0}")]
     Gamma(f64),
@@ -38,13 +39,13 @@ pub struct OneClassSvmParams(OneClassSvmValidParams);
 pub struct OneClassSvmValidParams {
     nu: f64,
     gamma: Option<f64>,
-    max_samples: u64,
-    seed: u64,
+    sampling: Sampling,
 }
 
 impl Default for OneClassSvmParams {
     fn default() -> Self {
-        Self(OneClassSvmValidParams { nu: 0.1, gamma: None, max_samples: 1 << 11, seed: 42 })
+        let sampling = OneClassSvm::DEFAULT_SAMPLING;
+        Self(OneClassSvmValidParams { nu: 0.1, gamma: None, sampling })
     }
 }
 
@@ -63,15 +64,9 @@ impl OneClassSvmParams {
         self
     }
 
-    /// Rows kept for training, 2 to 4096. Default 2048.
-    pub fn max_samples(mut self, rows: u64) -> Self {
-        self.0.max_samples = rows;
-        self
-    }
-
-    /// Seed of the sample. Default 42.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.0.seed = seed;
+    /// Rows that are kept: 2 to [`MAX_SAMPLE_ROWS`], default 2048.
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.0.sampling = sampling;
         self
     }
 }
@@ -85,9 +80,7 @@ impl ParamGuard for OneClassSvmParams {
         if !(params.nu > 0.0 && params.nu < 1.0) {
             return Err(ParamError::Nu(params.nu));
         }
-        if !(2..=MAX_SAMPLE_ROWS).contains(&params.max_samples) {
-            return Err(ParamError::Samples(params.max_samples));
-        }
+        params.sampling.check(MAX_SAMPLE_ROWS)?;
         if let Some(gamma) = params.gamma
             && !(1e-9..=1e9).contains(&gamma)
         {
@@ -114,18 +107,13 @@ impl OneClassSvmValidParams {
     }
 
     pub(super) fn options(&self, gamma: f64) -> Vec<(&'static str, String)> {
-        vec![
-            ("gamma", gamma.to_string()),
-            ("max_samples", self.max_samples.to_string()),
-            ("nu", self.nu.to_string()),
-            ("seed", self.seed.to_string()),
-        ]
+        let [max_samples, seed] = self.sampling.options();
+        vec![("gamma", gamma.to_string()), max_samples, ("nu", self.nu.to_string()), seed]
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let params = OneClassSvm::params()
-            .max_samples(reader.u64()?)
-            .seed(reader.u64()?)
+            .sampling(Sampling { max_samples: reader.u64()?, seed: reader.u64()? })
             .nu(reader.finite()?)
             .gamma(Some(reader.finite()?).filter(|gamma| *gamma != 0.0));
         params.check().map_err(|_| WireError::Invalid("a hyperparameter is out of range"))
@@ -134,19 +122,19 @@ impl OneClassSvmValidParams {
 
 impl Hyperparameters for OneClassSvmValidParams {
     fn sample_rows(&self) -> u64 {
-        self.max_samples
+        self.sampling.max_samples
     }
 
     fn seed(&self) -> u64 {
-        self.seed
+        self.sampling.seed
     }
 
     /// ```text
     /// max_samples u64 | seed u64 | nu f64 | gamma f64 (0: default)
     /// ```
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.max_samples.to_le_bytes());
-        out.extend_from_slice(&self.seed.to_le_bytes());
+        out.extend_from_slice(&self.sampling.max_samples.to_le_bytes());
+        out.extend_from_slice(&self.sampling.seed.to_le_bytes());
         out.extend_from_slice(&self.nu.to_le_bytes());
         out.extend_from_slice(&self.gamma.unwrap_or(0.0).to_le_bytes());
     }

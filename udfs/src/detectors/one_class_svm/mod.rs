@@ -25,9 +25,10 @@ use linfa_svm::{Svm, SvmError};
 use ndarray::{Array2, ArrayView2};
 use thiserror::Error;
 
-pub use hyperparams::{OneClassSvmParams, OneClassSvmValidParams, ParamError};
+pub use hyperparams::{MAX_SAMPLE_ROWS, OneClassSvmParams, OneClassSvmValidParams, ParamError};
 
 use super::rows::{Rows, share_out, squared};
+use super::sampling::Sampling;
 use super::scaler::{MOST_SCALED, Scaler};
 use super::training::Hyperparameters;
 use super::wire::{Reader, WireError, put_numbers};
@@ -112,6 +113,9 @@ fn default_gamma(rows: &Rows) -> f64 {
 }
 
 impl OneClassSvm {
+    /// Where rows are kept by default.
+    pub const DEFAULT_SAMPLING: Sampling = Sampling::of(2048);
+
     /// Hyperparameters to start from.
     pub fn params() -> OneClassSvmParams {
         OneClassSvmParams::default()

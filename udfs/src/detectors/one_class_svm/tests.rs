@@ -17,7 +17,7 @@ fn ranges_are_checked() {
     }
     assert_eq!(error(params().gamma(Some(0.0))), "`gamma` must be between 1e-9 and 1e9, got 0");
     assert_eq!(
-        error(params().max_samples(5000)),
+        error(params().sampling(Sampling { max_samples: 5000, seed: 1 })),
         "`max_samples` must be between 2 and 4096, got 5000"
     );
     assert!(valid(params()).fit_rows(array![[], []].view()).is_err());

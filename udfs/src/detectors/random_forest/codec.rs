@@ -8,32 +8,35 @@
 //! split: 1 (missing go right) or 2 (missing go left) | feature u16 | threshold f64
 //! ```
 
+use linfa::ParamGuard;
+
 use super::hyperparams::RandomForestValidParams;
 use super::{Node, RandomForest, Tree};
 use crate::detectors::preorder::{Cut, LEAF, read_tree, some_rows};
+use crate::detectors::sampling::Sampling;
 use crate::detectors::wire::{Reader, WireError};
 
 impl RandomForestValidParams {
     /// Appends the canonical encoding. All values fit: they have been checked.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&(self.n_estimators() as u32).to_le_bytes());
-        out.extend_from_slice(&(self.max_samples() as u32).to_le_bytes());
+        out.extend_from_slice(&(self.sampling().max_samples as u32).to_le_bytes());
         out.push(self.max_depth() as u8);
         out.extend_from_slice(&(self.max_features().unwrap_or(0) as u32).to_le_bytes());
         out.extend_from_slice(&(self.min_samples_leaf() as u32).to_le_bytes());
-        out.extend_from_slice(&self.seed().to_le_bytes());
+        out.extend_from_slice(&self.sampling().seed.to_le_bytes());
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        RandomForest::params()
-            .n_estimators(reader.u32()?.into())
-            .max_samples(reader.u32()?.into())
+        let params = RandomForest::params().n_estimators(reader.u32()?.into());
+        let max_samples = reader.u32()?.into();
+        let params = params
             .max_depth(reader.u8()?.into())
             .max_features(Some(reader.u32()?.into()).filter(|columns| *columns != 0))
             .min_samples_leaf(reader.u32()?.into())
-            .seed(reader.u64()?)
-            .check()
-            .map_err(|_| WireError::Invalid("a hyperparameter is out of range"))
+            .sampling(Sampling { max_samples, seed: reader.u64()? })
+            .check();
+        params.map_err(|_| WireError::Invalid("a hyperparameter is out of range"))
     }
 }
 

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::hyperparams::{MAX_DEPTH, MAX_ESTIMATORS, MAX_SAMPLES, MAX_TREE_ROWS};
+use crate::detectors::sampling::SamplingError;
 use crate::detectors::signature::MAX_FEATURES;
 
 /// A hyperparameter out of its range.
@@ -12,8 +13,8 @@ pub enum ParamError {
     #[error("`n_estimators` must be between 1 and {MAX_ESTIMATORS}, got {0}")]
     Estimators(u64),
     /// Rows kept for training.
-    #[error("`max_samples` must be between 2 and {MAX_SAMPLES}, got {0}")]
-    Samples(u64),
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
     /// Rows of all trees.
     #[error("`n_estimators` x `max_samples` must not exceed {MAX_TREE_ROWS} rows, got {0}")]
     TreeRows(u64),

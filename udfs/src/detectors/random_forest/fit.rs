@@ -29,7 +29,7 @@ impl RandomForestValidParams {
         let columns: Vec<_> = records.columns().into_iter().map(Column::of).collect();
         let trees = (0..self.n_estimators())
             .map(|tree| {
-                let mut rng = SplitMix64::new(self.seed(), tree);
+                let mut rng = SplitMix64::new(self.sampling().seed, tree);
                 let mut drawn: Vec<u32> = (0..rows).map(|_| rng.below(rows as u32)).collect();
                 let mut grower = Grower {
                     params: self,

@@ -1,6 +1,10 @@
 //! What the user may choose.
 
+use linfa::ParamGuard;
+
+use super::RandomForest;
 use super::error::ParamError;
+use crate::detectors::sampling::Sampling;
 use crate::detectors::signature::MAX_FEATURES;
 
 /// Most trees of a forest.
@@ -12,7 +16,7 @@ pub const MAX_TREE_ROWS: u64 = 1 << 24;
 /// Highest tree.
 pub const MAX_DEPTH: u64 = 64;
 
-/// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`].
+/// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`](ParamGuard).
 #[derive(Debug, Clone, PartialEq)]
 pub struct RandomForestParams(RandomForestValidParams);
 
@@ -20,22 +24,20 @@ pub struct RandomForestParams(RandomForestValidParams);
 #[derive(Debug, Clone, PartialEq)]
 pub struct RandomForestValidParams {
     n_estimators: u64,
-    max_samples: u64,
     max_depth: u64,
     max_features: Option<u64>,
     min_samples_leaf: u64,
-    seed: u64,
+    sampling: Sampling,
 }
 
 impl Default for RandomForestParams {
     fn default() -> Self {
         Self(RandomForestValidParams {
             n_estimators: 100,
-            max_samples: 16_384,
             max_depth: MAX_DEPTH,
             max_features: None,
             min_samples_leaf: 1,
-            seed: 42,
+            sampling: RandomForest::DEFAULT_SAMPLING,
         })
     }
 }
@@ -44,12 +46,6 @@ impl RandomForestParams {
     /// Number of trees, 1 to [`MAX_ESTIMATORS`]. Default 100.
     pub fn n_estimators(mut self, trees: u64) -> Self {
         self.0.n_estimators = trees;
-        self
-    }
-
-    /// Rows kept for training, 2 to [`MAX_SAMPLES`]. Default 16384.
-    pub fn max_samples(mut self, rows: u64) -> Self {
-        self.0.max_samples = rows;
         self
     }
 
@@ -72,23 +68,25 @@ impl RandomForestParams {
         self
     }
 
-    /// Seed of every random choice. Default 42.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.0.seed = seed;
+    /// Rows that are kept, and the seed of every random choice: 2 to [`MAX_SAMPLES`], default 16384.
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.0.sampling = sampling;
         self
     }
+}
 
-    /// Checks the ranges.
-    pub fn check(self) -> Result<RandomForestValidParams, ParamError> {
-        let params = self.0;
+impl ParamGuard for RandomForestParams {
+    type Checked = RandomForestValidParams;
+    type Error = ParamError;
+
+    fn check_ref(&self) -> Result<&Self::Checked, ParamError> {
+        let params = &self.0;
         if !(1..=MAX_ESTIMATORS).contains(&params.n_estimators) {
             return Err(ParamError::Estimators(params.n_estimators));
         }
-        if !(2..=MAX_SAMPLES).contains(&params.max_samples) {
-            return Err(ParamError::Samples(params.max_samples));
-        }
+        params.sampling.check(MAX_SAMPLES)?;
         // Cannot overflow: both factors have just been bounded.
-        let rows = params.n_estimators * params.max_samples;
+        let rows = params.n_estimators * params.sampling.max_samples;
         if rows > MAX_TREE_ROWS {
             return Err(ParamError::TreeRows(rows));
         }
@@ -105,6 +103,11 @@ impl RandomForestParams {
         }
         Ok(params)
     }
+
+    fn check(self) -> Result<Self::Checked, ParamError> {
+        self.check_ref()?;
+        Ok(self.0)
+    }
 }
 
 impl RandomForestValidParams {
@@ -113,9 +116,9 @@ impl RandomForestValidParams {
         self.n_estimators
     }
 
-    /// Most rows kept for training.
-    pub fn max_samples(&self) -> u64 {
-        self.max_samples
+    /// Which rows are kept, with the seed of every random choice.
+    pub fn sampling(&self) -> Sampling {
+        self.sampling
     }
 
     /// Height limit.
@@ -131,11 +134,6 @@ impl RandomForestValidParams {
     /// Fewest rows of a leaf.
     pub fn min_samples_leaf(&self) -> u64 {
         self.min_samples_leaf
-    }
-
-    /// Seed of every random choice.
-    pub fn seed(&self) -> u64 {
-        self.seed
     }
 
     /// Columns tried per node, of rows with `columns` columns.

@@ -25,6 +25,7 @@
 //!
 //! # Example
 //! ```
+//! use linfa::ParamGuard;
 //! use ndarray::{Array2, array};
 //! use udfs::detectors::random_forest::RandomForest;
 //!
@@ -52,6 +53,7 @@ use std::sync::Arc;
 
 use ndarray::ArrayView2;
 
+use super::sampling::Sampling;
 use super::training::{Hyperparameters, Threshold, both_classes};
 use super::{Algorithm, Attribution, Detector};
 
@@ -90,6 +92,9 @@ enum Node {
 }
 
 impl RandomForest {
+    /// Where rows are kept by default.
+    pub const DEFAULT_SAMPLING: Sampling = Sampling::of(16_384);
+
     /// Hyperparameters to start from.
     pub fn params() -> RandomForestParams {
         RandomForestParams::default()
@@ -98,11 +103,11 @@ impl RandomForest {
 
 impl Hyperparameters for RandomForestValidParams {
     fn sample_rows(&self) -> u64 {
-        self.max_samples()
+        self.sampling().max_samples
     }
 
     fn seed(&self) -> u64 {
-        self.seed()
+        self.sampling().seed
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
@@ -128,13 +133,14 @@ impl Detector for RandomForest {
     }
 
     fn options(&self) -> Vec<(&'static str, String)> {
+        let [max_samples, seed] = self.params.sampling().options();
         vec![
             ("max_depth", self.params.max_depth().to_string()),
             ("max_features", self.params.cut_features(self.features).to_string()),
-            ("max_samples", self.params.max_samples().to_string()),
+            max_samples,
             ("min_samples_leaf", self.params.min_samples_leaf().to_string()),
             ("n_estimators", self.params.n_estimators().to_string()),
-            ("seed", self.params.seed().to_string()),
+            seed,
         ]
     }
 

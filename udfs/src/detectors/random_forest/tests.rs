@@ -1,3 +1,4 @@
+use linfa::ParamGuard;
 use ndarray::{Array2, Axis, array};
 
 use super::*;
@@ -17,9 +18,9 @@ fn ranges_are_checked() {
     let error = |params: RandomForestParams| params.check().unwrap_err().to_string();
     for (params, expected) in [
         (params().n_estimators(0), "`n_estimators` must be between 1 and 10000, got 0"),
-        (params().max_samples(1), "`max_samples` must be between 2 and 1048576, got 1"),
+        (params().sampling(Sampling::of(1)), "`max_samples` must be between 2 and 1048576, got 1"),
         (
-            params().n_estimators(1000).max_samples(100_000),
+            params().n_estimators(1000).sampling(Sampling::of(100_000)),
             "`n_estimators` x `max_samples` must not exceed 16777216 rows, got 100000000",
         ),
         (params().max_depth(65), "`max_depth` must be between 1 and 64, got 65"),
