@@ -1,5 +1,7 @@
 //! The scores of the training sample, by which a score says how unusual it is.
 
+use serde::{Deserialize, Serialize};
+
 use super::wire::{Reader, WireError};
 
 /// Scores kept at equal distances, and as many again from the top, where alerts are.
@@ -21,7 +23,8 @@ pub(super) fn quantile_of_sorted(values: &[f64], q: f64) -> f64 {
 
 /// Some order statistics of a sample of scores. All of them up to 1024 scores; beyond, 512 at equal
 /// distances and the 512 largest, with linear interpolation between them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Calibration {
     /// Rank from 0 and score, ascending.
     points: Vec<(u32, f64)>,

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use twox_hash::XxHash3_64;
 
@@ -45,7 +46,8 @@ pub enum CategoryError {
 }
 
 /// How detectors see categories.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CategoryEncoding {
     /// One column: the share of the rows.
     #[default]
@@ -178,7 +180,7 @@ pub fn merge_counts(counts: &mut [CategoryCounts], state: &[u8]) -> Result<(), C
 }
 
 /// The categories of one feature and the training rows of each, sorted by text.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Categories(Vec<(Box<str>, u64)>);
 
 impl Categories {

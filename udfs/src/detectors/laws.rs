@@ -7,6 +7,7 @@ use twox_hash::XxHash3_128;
 
 use super::canonical;
 use super::categories::{CategoryEncoding, Encoder};
+use super::json::laws::{assert_json, assert_round_trip};
 use super::model::Model;
 use super::signature::{Feature, FeatureKind, Signature};
 use super::training::{Hyperparameters, TrainingOptions, train};
@@ -69,8 +70,8 @@ pub(super) fn assert_close(scores: &[f64], expected: impl IntoIterator<Item = f6
 }
 
 /// Checks that any training rows give a model whose scores are numbers that its attributions add
-/// up to; that rows are scored one by one as together; that a decoded model is the same model; and
-/// that no bytes make the decoder panic or accept what it would not write.
+/// up to; that rows are scored one by one as together; that a decoded model is the same model; that
+/// no bytes make the decoder panic or accept what it would not write; and the laws of JSON.
 pub(super) fn assert_detector(hyperparameters: &dyn Hyperparameters) {
     assert_detector_of(hyperparameters, 1);
 }
@@ -102,6 +103,7 @@ fn assert_detector_of(hyperparameters: &dyn Hyperparameters, fewest_rows: usize)
         let decoded = Model::decode(&bytes).unwrap();
         assert_eq!(decoded.encode(), bytes);
         assert_eq!(decoded.scores(rows.view()), model.scores(rows.view()));
+        assert_round_trip(&model);
         let rows = odd_rows(rows.ncols());
         assert_eq!(decoded.scores(rows.view()), model.scores(rows.view()));
     }
@@ -117,14 +119,15 @@ fn assert_detector_of(hyperparameters: &dyn Hyperparameters, fewest_rows: usize)
         })
         .unwrap();
     assert_decoding(&model);
+    assert_json(&model);
 }
 
-fn odd_rows(columns: usize) -> Array2<f64> {
+pub(super) fn odd_rows(columns: usize) -> Array2<f64> {
     let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 1e9, 3.0, -0.0];
     Array2::from_shape_fn((20, columns), |(row, column)| values[(row * 5 + column * 3) % 7])
 }
 
-fn assert_scores(model: &Model, rows: &Array2<f64>) {
+pub(super) fn assert_scores(model: &Model, rows: &Array2<f64>) {
     let scores = model.scores(rows.view());
     let found = model.attribute(rows.view());
     assert_eq!((scores.len(), found.bases.len()), (rows.nrows(), rows.nrows()));

@@ -5,7 +5,7 @@
 //! * [`sample`], [`categories`]: the mergeable states that rows are gathered in.
 //! * [`training`]: from a sample to a model.
 //! * [`model`]: what every trained model is: [`signature`] of features, [`statistics`] of what
-//!   training saw, [`calibration`] of scores, bytes.
+//!   training saw, [`calibration`] of scores, bytes; [`json`]: the same as text.
 //!
 //! A value of a feature is an `f64`; NaN means missing. Nothing here does I/O or draws entropy.
 
@@ -17,6 +17,7 @@ pub mod extended_isolation_forest;
 pub mod gaussian_mixture;
 pub mod hbos;
 pub mod isolation_forest;
+pub mod json;
 pub mod k_means;
 #[cfg(test)]
 mod laws;
@@ -47,7 +48,9 @@ use ndarray::{Array2, ArrayView2};
 use wire::{Reader, WireError};
 
 /// A fitted algorithm. Rows have the columns that it was fitted on, NaN where a value is missing.
-pub trait Detector: fmt::Debug + Send + Sync {
+///
+/// Its serialised form is the part `detector` of a [model as JSON](model::Model::to_json).
+pub trait Detector: fmt::Debug + Send + Sync + erased_serde::Serialize {
     /// Its algorithm.
     fn algorithm(&self) -> Algorithm;
 
@@ -63,6 +66,8 @@ pub trait Detector: fmt::Debug + Send + Sync {
     /// Appends the canonical encoding.
     fn encode(&self, out: &mut Vec<u8>);
 }
+
+erased_serde::serialize_trait_object!(Detector);
 
 /// Scores taken apart: the base and the contributions of a row add up to its score.
 #[derive(Debug, Clone, PartialEq)]

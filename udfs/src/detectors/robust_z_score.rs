@@ -16,7 +16,9 @@ use std::sync::Arc;
 
 use linfa::ParamGuard;
 use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
 
+use super::json::checked;
 use super::sampling::{Sampling, SamplingError};
 use super::scaler::Scaler;
 use super::training::{Hyperparameters, Threshold};
@@ -30,12 +32,14 @@ pub const MAX_SAMPLE_ROWS: u64 = 1 << 20;
 const DEFAULT_SHARE: f64 = 0.01;
 
 /// Hyperparameters not checked yet; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct RobustZScoreParams(RobustZScoreValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RobustZScoreValidParams {
+    #[serde(flatten)]
     sampling: Sampling,
 }
 
@@ -63,8 +67,10 @@ impl ParamGuard for RobustZScoreParams {
 }
 
 /// Medians and robust standard deviations.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RobustZScore {
+    #[serde(rename = "options", deserialize_with = "checked::<_, RobustZScoreParams>")]
     params: RobustZScoreValidParams,
     scaler: Scaler,
 }

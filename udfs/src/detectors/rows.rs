@@ -1,14 +1,35 @@
 //! Scaled rows, their Euclidean distances, and what each column adds to them.
 
 use ndarray::{ArrayView2, ShapeError};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::scaler::Scaler;
 
 /// Rows one after the other, each of at least one column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "Vec<Vec<f64>>")]
 pub(super) struct Rows {
     values: Vec<f64>,
     columns: usize,
+}
+
+/// As a list of rows.
+impl Serialize for Rows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl TryFrom<Vec<Vec<f64>>> for Rows {
+    type Error = &'static str;
+
+    fn try_from(rows: Vec<Vec<f64>>) -> Result<Self, Self::Error> {
+        let columns = rows.first().map_or(1, Vec::len);
+        match columns > 0 && rows.iter().all(|row| row.len() == columns) {
+            true => Ok(Self::new(rows.concat(), columns)),
+            false => Err("all rows must have as many numbers as the first one, and at least one"),
+        }
+    }
 }
 
 impl Rows {

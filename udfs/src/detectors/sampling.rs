@@ -1,11 +1,12 @@
 //! Which rows are kept, where that is all that is random.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::wire::{Reader, WireError};
 
 /// How many rows are kept, and which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sampling {
     /// Most rows that are kept.
     pub max_samples: u64,

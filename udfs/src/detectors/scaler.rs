@@ -1,6 +1,7 @@
 //! Scaling that is learned in training and travels inside the model.
 
 use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
 
 use super::canonical;
 use super::wire::{Reader, WireError, put_numbers};
@@ -10,7 +11,8 @@ pub const MOST_SCALED: f64 = 1e6;
 
 /// A center and a scale per column. A value becomes `(value - center) / scale`, cut at
 /// [`MOST_SCALED`]; a missing one becomes 0: as usual as can be.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Scaler {
     centers: Vec<f64>,
     scales: Vec<f64>,

@@ -1,6 +1,8 @@
 //! What training saw of each feature: the reference that later rows are compared with.
 
 use ndarray::{ArrayView1, ArrayView2};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::calibration::quantile_of_sorted;
 use super::wire::{Reader, WireError, put_numbers};
@@ -9,23 +11,35 @@ use super::wire::{Reader, WireError, put_numbers};
 pub const QUANTILES: usize = 101;
 
 /// One feature in the training sample. A text is its position among the categories.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FeatureStatistics {
     /// Rows of the sample without a value.
     pub missing: u64,
     /// Of the rows with a value; none where there are none.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub present: Option<Present>,
 }
 
 /// The values of a feature that are there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Present {
     /// Arithmetic mean.
     pub mean: f64,
     /// Standard deviation of the population.
     pub stddev: f64,
     /// The percentiles from 0 to 100, by linear interpolation.
+    #[serde(deserialize_with = "percentiles")]
     pub quantiles: Vec<f64>,
+}
+
+fn percentiles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let quantiles = Vec::deserialize(deserializer)?;
+    match quantiles.len() {
+        QUANTILES => Ok(quantiles),
+        other => Err(D::Error::invalid_length(other, &"101 percentiles")),
+    }
 }
 
 impl FeatureStatistics {

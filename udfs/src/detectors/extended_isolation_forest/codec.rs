@@ -8,6 +8,8 @@
 //! split: 1 | columns u16 x (column u16, normal f32, point f32), ascending
 //! ```
 
+use serde::{Deserialize, Serialize};
+
 use super::hyperparams::ExtendedIsolationForestValidParams;
 use super::{ExtendedIsolationForest, Node, Term, Tree};
 use crate::detectors::isolation_forest::IsolationForestValidParams;
@@ -16,6 +18,43 @@ use crate::detectors::scaler::Scaler;
 use crate::detectors::wire::{Reader, WireError};
 
 const SPLIT: u8 = 1;
+
+/// A node as JSON has it, with its terms.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum PlainNode {
+    Leaf { rows: u32 },
+    Split { terms: Vec<Term> },
+}
+
+impl From<Vec<PlainNode>> for Tree {
+    fn from(plain: Vec<PlainNode>) -> Self {
+        let mut tree = Self::default();
+        for node in plain {
+            tree.nodes.push(match node {
+                PlainNode::Leaf { rows } => Node::Leaf { rows, path_length: 0.0 },
+                PlainNode::Split { terms } => {
+                    let first = tree.terms.len() as u32;
+                    tree.terms.extend(terms);
+                    Node::Split { first, end: tree.terms.len() as u32, right: 0 }
+                }
+            });
+        }
+        tree
+    }
+}
+
+impl From<Tree> for Vec<PlainNode> {
+    fn from(tree: Tree) -> Self {
+        let plain = |node: &Node| match *node {
+            Node::Leaf { rows, .. } => PlainNode::Leaf { rows },
+            Node::Split { first, end, .. } => {
+                PlainNode::Split { terms: tree.terms[first as usize..end as usize].to_vec() }
+            }
+        };
+        tree.nodes.iter().map(plain).collect()
+    }
+}
 
 impl ExtendedIsolationForestValidParams {
     /// Appends the canonical encoding.

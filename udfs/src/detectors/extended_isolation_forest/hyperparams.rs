@@ -1,6 +1,7 @@
 //! What the user may choose.
 
 use linfa::ParamGuard;
+use serde::{Deserialize, Serialize};
 
 use super::error::ParamError;
 use crate::detectors::isolation_forest::{IsolationForestParams, IsolationForestValidParams};
@@ -11,17 +12,30 @@ use crate::detectors::signature::MAX_FEATURES;
 pub const MAX_TERMS: u64 = 1 << 22;
 
 /// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`].
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ExtendedIsolationForestParams {
+    #[serde(flatten)]
     forest: IsolationForestParams,
+    #[serde(deserialize_with = "Option::deserialize")]
     extension_level: Option<u64>,
 }
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ExtendedIsolationForestParams")]
 pub struct ExtendedIsolationForestValidParams {
+    #[serde(flatten)]
     forest: IsolationForestValidParams,
     extension_level: Option<u64>,
+}
+
+impl TryFrom<ExtendedIsolationForestParams> for ExtendedIsolationForestValidParams {
+    type Error = ParamError;
+
+    fn try_from(params: ExtendedIsolationForestParams) -> Result<Self, ParamError> {
+        params.check()
+    }
 }
 
 impl ExtendedIsolationForestParams {

@@ -48,6 +48,7 @@ use std::sync::Arc;
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
 
 use super::isolation_forest::DEFAULT_THRESHOLD;
 use super::isolation_forest::score::relative_path_length;
@@ -62,8 +63,10 @@ pub use hyperparams::{
 };
 
 /// A fitted extended isolation forest.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ExtendedIsolationForest {
+    #[serde(rename = "options")]
     params: ExtendedIsolationForestValidParams,
     sample_rows: u64,
     scaler: Scaler,
@@ -71,7 +74,8 @@ pub struct ExtendedIsolationForest {
 }
 
 /// A tree over scaled rows.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<codec::PlainNode>", into = "Vec<codec::PlainNode>")]
 struct Tree {
     /// In preorder: the left child of a split follows it.
     nodes: Vec<Node>,
@@ -98,7 +102,8 @@ enum Node {
 }
 
 /// A hyperplane in one column: its slope and a point that it goes through.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Term {
     column: u16,
     normal: f32,

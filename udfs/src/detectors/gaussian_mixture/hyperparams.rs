@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use linfa::ParamGuard;
 use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::GaussianMixture;
@@ -33,14 +34,16 @@ pub enum ParamError {
 }
 
 /// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct GaussianMixtureParams(GaussianMixtureValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GaussianMixtureValidParams {
     n_components: u64,
     reg_covar: f64,
+    #[serde(flatten)]
     sampling: Sampling,
 }
 

@@ -21,12 +21,14 @@ mod tests;
 use std::cmp::Ordering;
 
 use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
 
 pub use fit::FitError;
 pub use hyperparams::{
     GaussianMixtureParams, GaussianMixtureValidParams, MAX_COMPONENTS, MAX_SAMPLE_ROWS, ParamError,
 };
 
+use super::json::checked;
 use super::rows::Rows;
 use super::sampling::Sampling;
 use super::scaler::{MOST_SCALED, Scaler};
@@ -38,15 +40,18 @@ use super::{Algorithm, Attribution, Detector};
 const MOST_PRECISE: f64 = 1e9;
 
 /// A fitted mixture.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GaussianMixture {
+    #[serde(rename = "options", deserialize_with = "checked::<_, GaussianMixtureParams>")]
     params: GaussianMixtureValidParams,
     scaler: Scaler,
     components: Vec<Component>,
 }
 
 /// A normal distribution. A model has them by weight, the largest first, then by mean.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Component {
     weight: f64,
     mean: Vec<f64>,

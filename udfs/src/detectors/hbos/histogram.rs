@@ -1,21 +1,33 @@
 //! The bins of one column.
 
+use serde::{Deserialize, Serialize};
+
 use super::HbosValidParams;
 
 /// Bins of equal width and their scores.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Histogram {
-    /// Of the bins, ascending: one more than bins.
-    edges: Vec<f64>,
+    /// The lowest edge.
+    low: f64,
+    /// The highest edge.
+    high: f64,
     /// Training rows in each bin.
     counts: Vec<u32>,
+    /// Of the bins, ascending: one more than bins.
+    #[serde(skip)]
+    edges: Vec<f64>,
     /// -log2(density + alpha) of each bin.
+    #[serde(skip)]
     scores: Vec<f64>,
     /// The largest score.
+    #[serde(skip)]
     sparsest: f64,
     /// The mean score of the training rows.
+    #[serde(skip)]
     mean: f64,
     /// How far beyond the edges values belong to the outermost bins.
+    #[serde(skip)]
     tolerance: f64,
 }
 
@@ -67,6 +79,8 @@ impl Histogram {
         let scores: Vec<f64> = densities.map(score).collect();
         let weighted = scores.iter().zip(&counts).map(|(score, count)| score * f64::from(*count));
         Some(Self {
+            low: edges[0],
+            high: edges[counts.len()],
             sparsest: scores.iter().copied().reduce(f64::max)?,
             mean: weighted.sum::<f64>() / rows,
             tolerance: (edges[1] - edges[0]) * params.tol,
@@ -78,7 +92,7 @@ impl Histogram {
 
     /// The lowest and the highest edge.
     pub(super) fn extent(&self) -> [f64; 2] {
-        [self.edges[0], self.edges[self.counts.len()]]
+        [self.low, self.high]
     }
 
     /// Training rows in each bin.

@@ -27,9 +27,11 @@ use std::sync::Arc;
 
 use linfa::ParamGuard;
 use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use self::histogram::Histogram;
+use super::json::checked;
 use super::sampling::{Sampling, SamplingError};
 use super::training::{Hyperparameters, Threshold};
 use super::{Algorithm, Attribution, Detector, canonical};
@@ -45,15 +47,17 @@ pub const MAX_BINS: u64 = 1024;
 const DEFAULT_SHARE: f64 = 0.01;
 
 /// Hyperparameters not checked yet; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct HbosParams(HbosValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HbosValidParams {
     n_bins: u64,
     alpha: f64,
     tol: f64,
+    #[serde(flatten)]
     sampling: Sampling,
 }
 
@@ -126,8 +130,10 @@ impl ParamGuard for HbosParams {
 }
 
 /// The histogram of each column; none of a column without values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Hbos {
+    #[serde(rename = "options", deserialize_with = "checked::<_, HbosParams>")]
     params: HbosValidParams,
     columns: Vec<Option<Histogram>>,
 }

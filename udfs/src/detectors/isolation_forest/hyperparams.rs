@@ -1,6 +1,7 @@
 //! What the user may choose.
 
 use linfa::ParamGuard;
+use serde::{Deserialize, Serialize};
 
 use super::error::ParamError;
 
@@ -12,14 +13,16 @@ pub const MAX_SAMPLE_ROWS: u64 = 1 << 24;
 pub const MAX_DEPTH: u64 = 64;
 
 /// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct IsolationForestParams(IsolationForestValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct IsolationForestValidParams {
     n_estimators: u64,
     max_samples: u64,
+    #[serde(deserialize_with = "Option::deserialize")]
     max_depth: Option<u64>,
     seed: u64,
 }

@@ -50,7 +50,9 @@ use std::sync::Arc;
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
 
+use super::json::{checked, threshold};
 use super::training::{Hyperparameters, Threshold};
 use super::{Algorithm, Attribution, Detector};
 
@@ -65,19 +67,24 @@ pub use hyperparams::{
 pub const DEFAULT_THRESHOLD: f64 = 0.5;
 
 /// A fitted isolation forest.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct IsolationForest {
+    #[serde(rename = "options", deserialize_with = "checked::<_, IsolationForestParams>")]
     params: IsolationForestValidParams,
+    /// Known from the columns.
+    #[serde(skip)]
     features: usize,
     sample_rows: u64,
     trees: Vec<Tree>,
 }
 
 /// The nodes of a tree in preorder: the left child of a split follows it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Tree(Vec<Node>);
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Node {
     /// Where cutting stopped.
     Leaf {
@@ -85,14 +92,18 @@ enum Node {
         rows: u32,
         /// h(x) / c(n): the cuts on the way and those expected to separate `rows` rows, relative
         /// to the average over the rows that the tree was grown on.
+        #[serde(skip)]
         path_length: f64,
     },
     /// Rows with a value below the threshold go left, the others right.
     Split {
+        #[serde(rename = "column")]
         feature: u16,
         /// Infinity separates the present values (left) from the missing ones (right).
+        #[serde(with = "threshold")]
         threshold: f64,
         missing_left: bool,
+        #[serde(skip)]
         right: u32,
     },
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use linfa::ParamGuard;
 use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Cluster, KMeans};
@@ -36,7 +37,8 @@ pub enum ParamError {
 }
 
 /// Which clusters are large.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cblof {
     /// Share of the rows that large clusters cover, 0.5 to 1.
     pub alpha: f64,
@@ -73,14 +75,17 @@ impl Cblof {
 }
 
 /// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct KMeansParams(KMeansValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KMeansValidParams {
     n_clusters: u64,
+    #[serde(deserialize_with = "Option::deserialize")]
     cblof: Option<Cblof>,
+    #[serde(flatten)]
     sampling: Sampling,
 }
 

@@ -26,6 +26,7 @@ mod tests;
 use std::cmp::Ordering;
 
 use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
 
 pub use fit::FitError;
 pub(super) use fit::cluster;
@@ -33,6 +34,7 @@ pub use hyperparams::{
     Cblof, KMeansParams, KMeansValidParams, MAX_CLUSTERS, MAX_SAMPLE_ROWS, ParamError,
 };
 
+use super::json::checked;
 use super::rows::{Rows, nearest, share_out};
 use super::sampling::Sampling;
 use super::scaler::{MOST_SCALED, Scaler};
@@ -41,17 +43,21 @@ use super::wire::{Reader, WireError, put_numbers};
 use super::{Algorithm, Attribution, Detector};
 
 /// Fitted k-means.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KMeans {
+    #[serde(rename = "options", deserialize_with = "checked::<_, KMeansParams>")]
     params: KMeansValidParams,
     scaler: Scaler,
     clusters: Vec<Cluster>,
     /// The clusters that score: the first ones.
+    #[serde(skip)]
     large: usize,
 }
 
 /// A cluster. A model has them by size, the largest first, then by centroid.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Cluster {
     /// Training rows that are nearest to it.
     pub(super) size: u32,

@@ -1,6 +1,7 @@
 //! What the user may choose.
 
 use linfa::ParamGuard;
+use serde::{Deserialize, Serialize};
 
 use super::LogisticRegression;
 use super::error::ParamError;
@@ -16,14 +17,16 @@ pub const MAX_ITERATIONS: u64 = 100_000;
 pub const MAX_SAMPLES: u64 = 1 << 20;
 
 /// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct LogisticRegressionParams(LogisticRegressionValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LogisticRegressionValidParams {
     l2: f64,
     max_iterations: u64,
+    #[serde(flatten)]
     sampling: Sampling,
 }
 

@@ -46,7 +46,9 @@ use std::error::Error;
 use std::sync::Arc;
 
 use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
 
+use super::json::checked;
 use super::sampling::Sampling;
 use super::scaler::Scaler;
 use super::training::{Hyperparameters, Threshold, both_classes};
@@ -63,8 +65,10 @@ pub use hyperparams::{
 const MOST_WEIGHT: f64 = 1e12;
 
 /// A fitted logistic regression.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LogisticRegression {
+    #[serde(rename = "options", deserialize_with = "checked::<_, LogisticRegressionParams>")]
     params: LogisticRegressionValidParams,
     scaler: Scaler,
     intercept: f64,

@@ -23,8 +23,10 @@ mod tests;
 
 use linfa::ParamGuard;
 use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::json::{checked, lower_triangle};
 use super::sampling::{Sampling, SamplingError};
 use super::scaler::Scaler;
 use super::{Algorithm, Attribution, Detector};
@@ -39,13 +41,15 @@ pub const MAX_COLUMNS: usize = 512;
 pub const LEAST_SHRINKAGE: f64 = 1e-6;
 
 /// Hyperparameters not checked yet; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct MahalanobisParams(MahalanobisValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MahalanobisValidParams {
     shrinkage: f64,
+    #[serde(flatten)]
     sampling: Sampling,
 }
 
@@ -107,11 +111,14 @@ impl ParamGuard for MahalanobisParams {
 }
 
 /// Means, scales and the inverse of the correlations.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Mahalanobis {
+    #[serde(rename = "options", deserialize_with = "checked::<_, MahalanobisParams>")]
     params: MahalanobisValidParams,
     scaler: Scaler,
     /// Symmetric.
+    #[serde(with = "lower_triangle")]
     precision: Array2<f64>,
 }
 

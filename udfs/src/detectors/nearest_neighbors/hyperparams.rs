@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use linfa::ParamGuard;
 use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::NearestNeighbors;
@@ -30,7 +31,8 @@ pub enum ParamError {
 }
 
 /// Which distances make the score.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Method {
     /// The largest one.
@@ -58,14 +60,16 @@ impl Method {
 }
 
 /// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct NearestNeighborsParams(NearestNeighborsValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NearestNeighborsValidParams {
     n_neighbors: u64,
     method: Method,
+    #[serde(flatten)]
     sampling: Sampling,
 }
 

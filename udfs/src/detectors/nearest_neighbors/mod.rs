@@ -19,6 +19,7 @@ mod tests;
 use linfa_nn::distance::L2Dist;
 use linfa_nn::{KdTree, NearestNeighbour};
 use ndarray::{Array2, ArrayView1, ArrayView2};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use hyperparams::{
@@ -26,6 +27,7 @@ pub use hyperparams::{
     ParamError,
 };
 
+use super::json::checked;
 use super::rows::{Rows, share_out, squared};
 use super::sampling::Sampling;
 use super::scaler::{MOST_SCALED, Scaler};
@@ -44,8 +46,10 @@ pub struct ShapeError {
 }
 
 /// Training rows, and how far a row is from them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NearestNeighbors {
+    #[serde(rename = "options", deserialize_with = "checked::<_, NearestNeighborsParams>")]
     params: NearestNeighborsValidParams,
     scaler: Scaler,
     rows: Rows,

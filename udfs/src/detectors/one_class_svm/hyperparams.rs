@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use linfa::ParamGuard;
 use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::OneClassSvm;
@@ -31,14 +32,17 @@ pub enum ParamError {
 }
 
 /// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct OneClassSvmParams(OneClassSvmValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OneClassSvmValidParams {
     nu: f64,
+    #[serde(deserialize_with = "Option::deserialize")]
     gamma: Option<f64>,
+    #[serde(flatten)]
     sampling: Sampling,
 }
 

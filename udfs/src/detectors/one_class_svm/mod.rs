@@ -23,10 +23,12 @@ use linfa::dataset::Pr;
 use linfa::traits::Fit;
 use linfa_svm::{Svm, SvmError};
 use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use hyperparams::{MAX_SAMPLE_ROWS, OneClassSvmParams, OneClassSvmValidParams, ParamError};
 
+use super::json::checked;
 use super::rows::{Rows, share_out, squared};
 use super::sampling::Sampling;
 use super::scaler::{MOST_SCALED, Scaler};
@@ -60,8 +62,10 @@ pub enum FitError {
 }
 
 /// A fitted region.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OneClassSvm {
+    #[serde(rename = "options", deserialize_with = "checked::<_, OneClassSvmParams>")]
     params: OneClassSvmValidParams,
     scaler: Scaler,
     gamma: f64,

@@ -1,6 +1,7 @@
 //! What the user may choose.
 
 use linfa::ParamGuard;
+use serde::{Deserialize, Serialize};
 
 use super::RandomForest;
 use super::error::ParamError;
@@ -17,16 +18,19 @@ pub const MAX_TREE_ROWS: u64 = 1 << 24;
 pub const MAX_DEPTH: u64 = 64;
 
 /// Hyperparameters not checked yet. Starts with the defaults; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct RandomForestParams(RandomForestValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RandomForestValidParams {
     n_estimators: u64,
     max_depth: u64,
+    #[serde(deserialize_with = "Option::deserialize")]
     max_features: Option<u64>,
     min_samples_leaf: u64,
+    #[serde(flatten)]
     sampling: Sampling,
 }
 

@@ -52,7 +52,9 @@ use std::error::Error;
 use std::sync::Arc;
 
 use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
 
+use super::json::{checked, threshold};
 use super::sampling::Sampling;
 use super::training::{Hyperparameters, Threshold, both_classes};
 use super::{Algorithm, Attribution, Detector};
@@ -65,28 +67,36 @@ pub use hyperparams::{
 };
 
 /// A fitted random forest.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RandomForest {
+    #[serde(rename = "options", deserialize_with = "checked::<_, RandomForestParams>")]
     params: RandomForestValidParams,
+    /// Known from the columns.
+    #[serde(skip)]
     features: usize,
     sample_rows: u64,
     trees: Vec<Tree>,
 }
 
 /// The nodes of a tree in preorder: the left child of a split follows it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Tree(Vec<Node>);
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Node {
     /// Where cutting stopped: the training rows that arrived here, and how many are anomalies.
     Leaf { rows: u32, anomalies: u32 },
     /// Rows with a value below the threshold go left, the others right.
     Split {
+        #[serde(rename = "column")]
         feature: u16,
         /// Infinity separates the present values (left) from the missing ones (right).
+        #[serde(with = "threshold")]
         threshold: f64,
         missing_left: bool,
+        #[serde(skip)]
         right: u32,
     },
 }

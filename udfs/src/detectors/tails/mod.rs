@@ -30,7 +30,9 @@ use std::sync::Arc;
 
 use linfa::ParamGuard;
 use ndarray::{Array2, ArrayView1, ArrayView2};
+use serde::{Deserialize, Serialize};
 
+use super::json::checked;
 use super::sampling::{Sampling, SamplingError};
 use super::training::{Hyperparameters, Threshold};
 use super::{Algorithm, Attribution, Detector, canonical};
@@ -47,22 +49,27 @@ const DEFAULT_SHARE: f64 = 0.01;
 const SYMMETRIC: f64 = 1e-9;
 
 /// How the tails of a value are taken together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rule {
     /// The largest of the left, the right and the skewed tail.
+    #[default]
     Ecod,
     /// The larger of the skewed tail and the mean of the left and the right one.
     Copod,
 }
 
 /// Hyperparameters not checked yet; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct TailsParams(TailsValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TailsValidParams {
+    /// Known from the algorithm.
+    #[serde(skip)]
     rule: Rule,
+    #[serde(flatten)]
     sampling: Sampling,
 }
 
@@ -90,14 +97,17 @@ impl ParamGuard for TailsParams {
 }
 
 /// The tails of each column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tails {
+    #[serde(rename = "options", deserialize_with = "checked::<_, TailsParams>")]
     params: TailsValidParams,
     columns: Vec<Column>,
 }
 
 /// The values of a column that were there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Column {
     /// Distinct, ascending.
     values: Vec<f64>,
@@ -107,8 +117,9 @@ struct Column {
 }
 
 /// Where a column has its long tail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
+#[serde(rename_all = "snake_case")]
 enum Skew {
     Neither = 0,
     Left = 1,
@@ -122,6 +133,12 @@ impl Tails {
     /// Hyperparameters to start from.
     pub fn params(rule: Rule) -> TailsParams {
         TailsParams(TailsValidParams { rule, sampling: Self::DEFAULT_SAMPLING })
+    }
+
+    /// The same tails, taken together by another rule.
+    pub(super) fn with_rule(mut self, rule: Rule) -> Self {
+        self.params.rule = rule;
+        self
     }
 }
 
