@@ -28,8 +28,8 @@ use crate::aggregate::{
 use crate::doc::FunctionDoc;
 use crate::scalar::{
     alert_threshold, anomaly_percentile, anomaly_score, community_id, conn_state, explain_anomaly,
-    ip_in_cidr, ip_is_private, ip_prefix, ip_version, is_anomaly, model_features, model_info,
-    port_class, shannon_entropy, tcp_flags,
+    ip_in_cidr, ip_is_private, ip_prefix, ip_version, is_anomaly, model_features, model_from_json,
+    model_info, model_to_json, port_class, shannon_entropy, tcp_flags,
 };
 use crate::table::synthetic_flows;
 
@@ -77,7 +77,9 @@ pub fn functions() -> Vec<Function> {
         aggregate(&log_loss::DOC, log_loss::udaf()),
         aggregate(&matthews_corrcoef::DOC, matthews_corrcoef::udaf()),
         scalar(&model_features::DOC, model_features::ModelFeatures::new()),
+        scalar(&model_from_json::DOC, model_from_json::ModelFromJson::new()),
         scalar(&model_info::DOC, model_info::ModelInfo::new()),
+        scalar(&model_to_json::DOC, model_to_json::ModelToJson::new()),
         aggregate(&population_stability_index::DOC, population_stability_index::udaf()),
         scalar(&port_class::DOC, port_class::function()),
         aggregate(&pr_curve::DOC, pr_curve::udaf()),
