@@ -17,8 +17,6 @@ pub(crate) mod recall;
 pub(crate) mod recall_at_fpr;
 pub(crate) mod roc_auc;
 pub(crate) mod roc_curve;
-pub(crate) mod train_copod;
-pub(crate) mod train_ecod;
 pub(crate) mod train_extended_isolation_forest;
 pub(crate) mod train_gaussian_mixture;
 pub(crate) mod train_hbos;
@@ -30,6 +28,7 @@ pub(crate) mod train_nearest_neighbors;
 pub(crate) mod train_one_class_svm;
 pub(crate) mod train_random_forest;
 pub(crate) mod train_robust_z_score;
+pub(crate) mod train_tails;
 pub(crate) mod wasserstein_distance;
 
 mod keys;
