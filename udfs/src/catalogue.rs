@@ -16,6 +16,7 @@ use crate::aggregate::train_logistic_regression::TrainLogisticRegression;
 use crate::aggregate::train_mahalanobis::TrainMahalanobis;
 use crate::aggregate::train_nearest_neighbors::TrainNearestNeighbors;
 use crate::aggregate::train_one_class_svm::TrainOneClassSvm;
+use crate::aggregate::train_pca::TrainPca;
 use crate::aggregate::train_random_forest::TrainRandomForest;
 use crate::aggregate::train_robust_z_score::TrainRobustZScore;
 use crate::aggregate::train_tails::TrainTails;
@@ -101,6 +102,7 @@ pub fn functions() -> Vec<Function> {
         train(&TrainMahalanobis),
         train(&TrainNearestNeighbors),
         train(&TrainOneClassSvm),
+        train(&TrainPca),
         train(&TrainRandomForest),
         train(&TrainRobustZScore),
         aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),

@@ -26,6 +26,7 @@ pub(crate) mod train_logistic_regression;
 pub(crate) mod train_mahalanobis;
 pub(crate) mod train_nearest_neighbors;
 pub(crate) mod train_one_class_svm;
+pub(crate) mod train_pca;
 pub(crate) mod train_random_forest;
 pub(crate) mod train_robust_z_score;
 pub(crate) mod train_tails;
