@@ -7,8 +7,6 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, ScalarUDFImpl};
 use datafusion::prelude::SessionContext;
 
 use crate::aggregate::train::{self, Trainer};
-use crate::aggregate::train_copod::TrainCopod;
-use crate::aggregate::train_ecod::TrainEcod;
 use crate::aggregate::train_extended_isolation_forest::TrainExtendedIsolationForest;
 use crate::aggregate::train_gaussian_mixture::TrainGaussianMixture;
 use crate::aggregate::train_hbos::TrainHbos;
@@ -18,13 +16,16 @@ use crate::aggregate::train_logistic_regression::TrainLogisticRegression;
 use crate::aggregate::train_mahalanobis::TrainMahalanobis;
 use crate::aggregate::train_nearest_neighbors::TrainNearestNeighbors;
 use crate::aggregate::train_one_class_svm::TrainOneClassSvm;
+use crate::aggregate::train_pca::TrainPca;
 use crate::aggregate::train_random_forest::TrainRandomForest;
 use crate::aggregate::train_robust_z_score::TrainRobustZScore;
+use crate::aggregate::train_tails::TrainTails;
 use crate::aggregate::{
     average_precision, brier_score, confusion_matrix, drift, f1_score, jensen_shannon_distance,
     ks_statistic, log_loss, matthews_corrcoef, population_stability_index, pr_curve, precision,
     precision_at_k, recall, recall_at_fpr, roc_auc, roc_curve, wasserstein_distance,
 };
+use crate::detectors::tails::Rule;
 use crate::doc::FunctionDoc;
 use crate::scalar::{
     alert_threshold, anomaly_percentile, anomaly_score, community_id, conn_state, explain_anomaly,
@@ -92,8 +93,8 @@ pub fn functions() -> Vec<Function> {
         scalar(&shannon_entropy::DOC, shannon_entropy::function()),
         table(&synthetic_flows::DOC, synthetic_flows::SyntheticFlows),
         scalar(&tcp_flags::DOC, tcp_flags::function()),
-        train(&TrainCopod),
-        train(&TrainEcod),
+        train(&TrainTails(Rule::Copod)),
+        train(&TrainTails(Rule::Ecod)),
         train(&TrainExtendedIsolationForest),
         train(&TrainGaussianMixture),
         train(&TrainHbos),
@@ -103,6 +104,7 @@ pub fn functions() -> Vec<Function> {
         train(&TrainMahalanobis),
         train(&TrainNearestNeighbors),
         train(&TrainOneClassSvm),
+        train(&TrainPca),
         train(&TrainRandomForest),
         train(&TrainRobustZScore),
         aggregate(&wasserstein_distance::DOC, wasserstein_distance::udaf()),

@@ -47,26 +47,32 @@ pub(crate) const DOC: FunctionDoc = FunctionDoc {
               without a value), `unseen` (share of texts that training has not seen; NULL for \
               numbers), `population_stability_index` and `jensen_shannon_distance` (over the \
               deciles of the training sample, or over categories), `ks_statistic` (over its \
-              percentiles, exact to 0.02; NULL for texts), all DOUBLE. By custom an index below \
-              0.1 is stable and above 0.25 has shifted.",
+              percentiles, exact to 0.02; NULL for texts), `wasserstein_distance` (how far a value \
+              has moved on average, in the unit of the feature, also beyond what training saw; of \
+              rows that have all moved one way exact to 1 % of the range that training saw, \
+              where it kept many rows, so take the logarithm of long tails; NULL for texts), all DOUBLE. By custom an index below 0.1 is \
+              stable and above 0.25 has shifted.",
     nulls: "A NULL or NaN feature is missing. A NULL struct is a row with all features missing. Rows \
-            whose model is NULL change nothing.",
+            whose model is NULL change nothing. Infinities count as the largest finite numbers; the \
+            distances of the rows beyond the training range add up to at most 2^54 such ranges.",
     empty: "NULL for no rows. NULL distances for a feature without values, in training or now.",
     errors: "Two models in one group; a model of format version 1, which has no statistics; a feature \
              that is absent or of another kind; bytes that are not a model; DISTINCT.",
     determinism: "Bit for bit the same for any order, partitioning and batch size of the same rows.",
-    cost: "Two binary searches per value; counts of at most 103 cells per number and one per \
-           category, whatever the number of rows.",
+    cost: "A binary search per value; two integers for each of at most 103 cells per number and one \
+           per category, whatever the number of rows.",
     example: "SELECT d['feature'], round(d['population_stability_index'], 1), \
-              round(d['ks_statistic'], 1) FROM (SELECT unnest(drift(model, {x: value, y: 7})) AS d \
-              FROM (SELECT train_isolation_forest({x: value, y: 7}, value) AS model FROM \
-              generate_series(1, 1000)) CROSS JOIN generate_series(501, 1500))",
-    example_result: "x 4.4 0.5\ny 0.0 0.0",
-    source: "Siddiqi 2006; Lin 1991; Smirnov 1948: see the functions of these names",
+              round(d['ks_statistic'], 1), round(d['wasserstein_distance']) FROM (SELECT \
+              unnest(drift(model, {x: value, y: 7})) AS d FROM (SELECT \
+              train_isolation_forest({x: value, y: 7}, value) AS model FROM generate_series(1, \
+              1000)) CROSS JOIN generate_series(501, 1500))",
+    example_result: "x 4.4 0.5 500.0\ny 0.0 0.0 0.0",
+    source: "Siddiqi 2006; Lin 1991; Smirnov 1948; Vallender 1974: see the functions of these names",
     related: &[
         "population_stability_index",
         "jensen_shannon_distance",
         "ks_statistic",
+        "wasserstein_distance",
         "model_features",
     ],
     since: "0.1.0",
@@ -231,6 +237,7 @@ impl Accumulator for DriftAccumulator {
             number(|drift| drift.population_stability_index),
             number(|drift| drift.jensen_shannon_distance),
             number(|drift| drift.ks_statistic),
+            number(|drift| drift.wasserstein_distance),
         ];
         let items = Arc::new(StructArray::try_new(fields(), columns, None)?);
         let offsets = OffsetBuffer::from_lengths([drifts.len()]);
@@ -255,9 +262,14 @@ fn fields() -> Fields {
         number("population_stability_index"),
         number("jensen_shannon_distance"),
         number("ks_statistic"),
+        number("wasserstein_distance"),
     ])
 }
 
 fn item() -> FieldRef {
     Arc::new(Field::new_list_field(DataType::Struct(fields()), true))
 }
+
+#[cfg(test)]
+#[path = "drift_tests.rs"]
+mod tests;

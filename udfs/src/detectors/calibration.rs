@@ -18,7 +18,14 @@ pub(super) fn quantile_of_sorted(values: &[f64], q: f64) -> f64 {
     let position = q * (values.len() - 1) as f64;
     let below = position as usize;
     let above = (below + 1).min(values.len() - 1);
-    values[below] + (values[above] - values[below]) * (position - below as f64)
+    let share = position - below as f64;
+    let (below, above) = (values[below], values[above]);
+    match above - below {
+        // Farther apart than the largest number.
+        f64::INFINITY => below * (1.0 - share) + above * share,
+        // Rounding must not put one quantile above the next.
+        step => (below + step * share).min(above),
+    }
 }
 
 /// Some order statistics of a sample of scores. All of them up to 1024 scores; beyond, 512 at equal

@@ -2,7 +2,8 @@
 
 use ndarray::{Array2, ArrayView2};
 
-/// The correlation matrix of standardised rows, with 1 for a column without a spread.
+/// The correlation matrix of standardised rows, with 0, on the diagonal too, for a column without a
+/// spread.
 pub(super) fn correlations(scaled: ArrayView2<'_, f64>) -> Array2<f64> {
     let (rows, columns) = scaled.dim();
     let mut sums = Array2::<f64>::zeros((columns, columns));
@@ -18,7 +19,7 @@ pub(super) fn correlations(scaled: ArrayView2<'_, f64>) -> Array2<f64> {
     Array2::from_shape_fn((columns, columns), |(i, j)| {
         let (i, j) = (i.max(j), i.min(j));
         match sums[[i, i]] > usable && sums[[j, j]] > usable {
-            _ if i == j => 1.0,
+            true if i == j => 1.0,
             true => sums[[i, j]] / (deviations[i] * deviations[j]),
             false => 0.0,
         }

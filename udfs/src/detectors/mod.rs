@@ -26,6 +26,7 @@ pub mod mahalanobis;
 pub mod model;
 pub mod nearest_neighbors;
 pub mod one_class_svm;
+pub mod pca;
 mod preorder;
 mod random;
 pub mod random_forest;
@@ -92,6 +93,8 @@ pub enum Algorithm {
     Hbos = 4,
     /// COPOD: empirical tails of an empirical copula.
     Copod = 5,
+    /// Principal component analysis.
+    Pca = 6,
     /// Gaussian mixture.
     GaussianMixture = 7,
     /// K-means.
@@ -111,12 +114,13 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::IsolationForest,
         Self::ExtendedIsolationForest,
         Self::Ecod,
         Self::Hbos,
         Self::Copod,
+        Self::Pca,
         Self::GaussianMixture,
         Self::KMeans,
         Self::OneClassSvm,
@@ -135,6 +139,7 @@ impl Algorithm {
             Self::Ecod => "ecod",
             Self::Hbos => "hbos",
             Self::Copod => "copod",
+            Self::Pca => "pca",
             Self::GaussianMixture => "gaussian_mixture",
             Self::KMeans => "k_means",
             Self::OneClassSvm => "one_class_svm",
@@ -161,6 +166,7 @@ impl Algorithm {
             Self::Ecod => Arc::new(tails::decode(reader, tails::Rule::Ecod, columns)?),
             Self::Hbos => Arc::new(hbos::decode(reader, columns)?),
             Self::Copod => Arc::new(tails::decode(reader, tails::Rule::Copod, columns)?),
+            Self::Pca => Arc::new(pca::decode(reader, columns)?),
             Self::GaussianMixture => Arc::new(gaussian_mixture::decode(reader, columns)?),
             Self::KMeans => Arc::new(k_means::decode(reader, columns)?),
             Self::OneClassSvm => Arc::new(one_class_svm::decode(reader, columns)?),

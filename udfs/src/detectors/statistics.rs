@@ -5,6 +5,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::calibration::quantile_of_sorted;
+use super::canonical;
 use super::wire::{Reader, WireError, put_numbers};
 
 /// Quantiles kept of a feature: 0, 1, … 100 percent.
@@ -43,13 +44,14 @@ fn percentiles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D
 }
 
 impl FeatureStatistics {
-    /// Of the columns of the sample.
+    /// Of the columns of the sample. Infinities count as the largest finite numbers.
     pub fn of(sample: ArrayView2<'_, f64>) -> Vec<Self> {
         sample.columns().into_iter().map(Self::of_column).collect()
     }
 
     fn of_column(column: ArrayView1<'_, f64>) -> Self {
-        let values: Vec<f64> = column.iter().copied().filter(|value| !value.is_nan()).collect();
+        let present = column.iter().copied().filter(|value| !value.is_nan());
+        let values: Vec<f64> = present.map(canonical).collect();
         let missing = (column.len() - values.len()) as u64;
         if values.is_empty() {
             return Self { missing, present: None };
@@ -64,10 +66,7 @@ impl FeatureStatistics {
         let stddev = (libm::sqrt(variance) * scale).min(f64::MAX);
         let mut sorted = values;
         sorted.sort_unstable_by(f64::total_cmp);
-        let percentile = |percent: usize| {
-            let at = percent as f64 / 100.0;
-            quantile_of_sorted(&sorted, at).clamp(f64::MIN, f64::MAX)
-        };
+        let percentile = |percent: usize| quantile_of_sorted(&sorted, percent as f64 / 100.0);
         let quantiles = (0..QUANTILES).map(percentile).collect();
         Self { missing, present: Some(Present { mean: mean * scale, stddev, quantiles }) }
     }
@@ -119,10 +118,24 @@ mod tests {
 
     #[test]
     fn extreme_values_stay_finite_and_travel() {
-        let sample = array![[f64::MAX], [f64::MIN], [0.0], [-0.0]];
-        let statistics = FeatureStatistics::of(sample.view());
-        let mut bytes = vec![];
-        statistics[0].encode(&mut bytes);
-        assert_eq!(FeatureStatistics::decode(&mut Reader::new(&bytes)).unwrap(), statistics[0]);
+        for sample in [
+            array![[f64::MAX], [f64::MIN], [0.0], [-0.0]],
+            array![[f64::MAX], [f64::MIN]],
+            array![[f64::INFINITY], [f64::NEG_INFINITY], [f64::NAN]],
+            array![[f64::INFINITY], [1.0]],
+        ] {
+            let statistics = FeatureStatistics::of(sample.view());
+            let mut bytes = vec![];
+            statistics[0].encode(&mut bytes);
+            assert_eq!(FeatureStatistics::decode(&mut Reader::new(&bytes)).unwrap(), statistics[0]);
+        }
+    }
+
+    #[test]
+    fn values_have_one_representation() {
+        let of = |value| FeatureStatistics::of(array![[value], [1.0]].view());
+        assert_eq!(of(f64::INFINITY), of(f64::MAX));
+        let least = |value| of(value)[0].present.as_ref().unwrap().quantiles[0];
+        assert_eq!(least(-0.0).to_bits(), least(0.0).to_bits());
     }
 }

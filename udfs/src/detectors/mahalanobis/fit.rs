@@ -40,7 +40,10 @@ impl Hyperparameters for MahalanobisValidParams {
             return Err(FitError::Columns(records.ncols()).into());
         }
         let scaler = Scaler::standard(records);
-        let mut shrunk = correlations(scaler.transform(records).view()) * (1.0 - self.shrinkage);
+        let mut correlations = correlations(scaler.transform(records).view());
+        // A column without a spread is measured as it is.
+        correlations.diag_mut().fill(1.0);
+        let mut shrunk = correlations * (1.0 - self.shrinkage);
         shrunk.diag_mut().mapv_inplace(|one| one + self.shrinkage);
         let precision = inverse(shrunk).ok_or(FitError::Singular)?;
         Ok(Arc::new(Mahalanobis { params: self.clone(), scaler, precision }))
