@@ -14,7 +14,8 @@
 //! What a detector has learned is named as in its structure. Trees are lists of nodes in preorder:
 //! `{"leaf": {...}}` or `{"split": {...}}`, whose left side follows it. A `column` counts from 0: a
 //! feature, or with `one_hot` a category, is one. What follows from the rest is left out. Of the
-//! options, `cblof` holds those that belong to it: null or `{"alpha": share, "beta": ratio}`.
+//! options, `cblof` holds those that belong to it: null or `{"alpha": share, "beta": ratio}`; of
+//! `n_components` and `variance` there is one.
 //!
 //! Numbers are written with as many digits as their bits need. JSON has no infinity, so that the
 //! threshold of a cut that separates present values from missing ones is `"Infinity"`.
@@ -47,6 +48,7 @@ use super::mahalanobis::Mahalanobis;
 use super::model::{FORMAT_VERSION, Model, ModelError};
 use super::nearest_neighbors::NearestNeighbors;
 use super::one_class_svm::OneClassSvm;
+use super::pca::Pca;
 use super::random_forest::RandomForest;
 use super::robust_z_score::RobustZScore;
 use super::signature::{Feature, FeatureKind, Signature, SignatureError};
@@ -186,6 +188,7 @@ impl Algorithm {
             Self::Ecod => read_as(json, |tails: Tails| tails.with_rule(Rule::Ecod)),
             Self::Hbos => read::<Hbos>(json),
             Self::Copod => read_as(json, |tails: Tails| tails.with_rule(Rule::Copod)),
+            Self::Pca => read::<Pca>(json),
             Self::GaussianMixture => read::<GaussianMixture>(json),
             Self::KMeans => read::<KMeans>(json),
             Self::OneClassSvm => read::<OneClassSvm>(json),

@@ -6,9 +6,9 @@
 //! ```
 
 use linfa::ParamGuard;
-use ndarray::Array2;
 
 use super::{Components, MAX_COLUMNS, Pca, PcaValidParams};
+use crate::detectors::rows::Rows;
 use crate::detectors::sampling::Sampling;
 use crate::detectors::scaler::Scaler;
 use crate::detectors::wire::{Reader, WireError, put_numbers};
@@ -48,8 +48,8 @@ impl Pca {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         self.params.encode(out);
         self.scaler.encode(out);
-        out.extend_from_slice(&(self.components.nrows() as u32).to_le_bytes());
-        put_numbers(out, &self.components);
+        out.extend_from_slice(&(self.components.len() as u32).to_le_bytes());
+        put_numbers(out, self.components.iter().flatten());
     }
 }
 
@@ -74,19 +74,17 @@ pub(in crate::detectors) fn decode(
     }
     let numbers = reader.numbers_within(count as usize * columns, 1.0 + ROUNDING)?;
     reader.finish()?;
-    let components = Array2::from_shape_vec((count as usize, columns), numbers)
-        .map_err(|_| WireError::Truncated)?;
+    let components = Rows::new(numbers, columns);
     match are_orthonormal(&components) {
         true => Ok(Pca { params, scaler, components }),
         false => Err(WireError::Invalid("its components are not orthogonal")),
     }
 }
 
-fn are_orthonormal(rows: &Array2<f64>) -> bool {
+fn are_orthonormal(rows: &Rows) -> bool {
     let product = |a: usize, b: usize| {
-        let products = rows.row(a).into_iter().zip(rows.row(b)).map(|(a, b)| a * b);
+        let products = rows.row(a).iter().zip(rows.row(b)).map(|(a, b)| a * b);
         products.sum::<f64>()
     };
-    (0..rows.nrows())
-        .all(|a| (0..=a).all(|b| (product(a, b) - f64::from(a == b)).abs() <= ROUNDING))
+    (0..rows.len()).all(|a| (0..=a).all(|b| (product(a, b) - f64::from(a == b)).abs() <= ROUNDING))
 }

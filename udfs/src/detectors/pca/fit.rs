@@ -3,12 +3,13 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 
 use super::eigen::Eigen;
 use super::{Components, FitError, MAX_COLUMNS, Pca, PcaValidParams};
 use crate::detectors::Detector;
 use crate::detectors::correlation::correlations;
+use crate::detectors::rows::Rows;
 use crate::detectors::scaler::Scaler;
 use crate::detectors::training::{Hyperparameters, Threshold};
 
@@ -47,7 +48,8 @@ impl Hyperparameters for PcaValidParams {
         let scaler = Scaler::standard(records);
         let eigen = Eigen::of(&correlations(scaler.transform(records).view()));
         let kept = self.components.kept(&eigen.values)?;
-        let components = Array2::from_shape_fn((kept, columns), |at| eigen.vectors[at]);
+        let vectors = eigen.vectors.rows().into_iter().take(kept);
+        let components = Rows::new(vectors.flatten().copied().collect(), columns);
         Ok(Arc::new(Pca { params: self.clone(), scaler, components }))
     }
 }

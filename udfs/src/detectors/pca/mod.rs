@@ -32,8 +32,11 @@ mod tests;
 
 use linfa::ParamGuard;
 use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::json::checked;
+use super::rows::Rows;
 use super::sampling::{Sampling, SamplingError};
 use super::scaler::Scaler;
 use super::{Algorithm, Attribution, Detector};
@@ -48,22 +51,27 @@ pub const MAX_COLUMNS: usize = 512;
 pub const MAX_COMPONENTS: u64 = MAX_COLUMNS as u64 - 1;
 
 /// How many components are kept.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Components {
     /// This many, fewer than columns. Fewer where training rows spread in fewer directions.
+    #[serde(rename = "n_components")]
     Number(u64),
     /// As many as hold this share of the variance, in (0, 1): at least 1, and fewer than columns.
+    #[serde(rename = "variance")]
     Variance(f64),
 }
 
 /// Hyperparameters not checked yet; see [`Self::check`](ParamGuard).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct PcaParams(PcaValidParams);
 
 /// Hyperparameters within their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PcaValidParams {
+    #[serde(flatten)]
     components: Components,
+    #[serde(flatten)]
     sampling: Sampling,
 }
 
@@ -142,12 +150,14 @@ impl ParamGuard for PcaParams {
 }
 
 /// Means, scales and the directions that are kept.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pca {
+    #[serde(rename = "options", deserialize_with = "checked::<_, PcaParams>")]
     params: PcaValidParams,
     scaler: Scaler,
-    /// A row each, of length 1 and orthogonal.
-    components: Array2<f64>,
+    /// Of length 1 and orthogonal.
+    components: Rows,
 }
 
 impl Pca {
@@ -160,10 +170,10 @@ impl Pca {
         PcaParams(PcaValidParams { components, sampling })
     }
 
-    /// The directions that are kept, a row each, those of most variance first: of length 1,
-    /// orthogonal, over the standardised columns.
-    pub fn components(&self) -> ArrayView2<'_, f64> {
-        self.components.view()
+    /// The directions that are kept, those of most variance first: of length 1, orthogonal, over the
+    /// standardised columns.
+    pub fn components(&self) -> impl Iterator<Item = &[f64]> {
+        self.components.iter()
     }
 
     /// What is left of scaled rows without the components.
@@ -171,12 +181,12 @@ impl Pca {
         let mut rows = self.scaler.transform(records);
         for mut row in rows.rows_mut() {
             // Not `dot`, whose rounding depends on the processor.
-            let along = |component: ndarray::ArrayView1<'_, f64>| {
+            let along = |component: &[f64]| {
                 component.iter().zip(&row).fold(0.0, |sum, (part, z)| sum + part * z)
             };
-            let lengths: Vec<f64> = self.components.rows().into_iter().map(along).collect();
-            for (component, length) in self.components.rows().into_iter().zip(lengths) {
-                row.zip_mut_with(&component, |z, part| *z -= length * part);
+            let lengths: Vec<f64> = self.components.iter().map(along).collect();
+            for (component, length) in self.components.iter().zip(lengths) {
+                row.iter_mut().zip(component).for_each(|(z, part)| *z -= length * part);
             }
         }
         rows
