@@ -6,6 +6,7 @@
 //! * [`training`]: from a sample to a model.
 //! * [`model`]: what every trained model is: [`signature`] of features, [`statistics`] of what
 //!   training saw, [`calibration`] of scores, bytes.
+//! * [`onnx`]: a model for other programs.
 //!
 //! A value of a feature is an `f64`; NaN means missing. Nothing here does I/O or draws entropy.
 
@@ -25,6 +26,7 @@ pub mod mahalanobis;
 pub mod model;
 pub mod nearest_neighbors;
 pub mod one_class_svm;
+pub mod onnx;
 mod preorder;
 mod random;
 pub mod random_forest;
@@ -39,6 +41,7 @@ pub mod tails;
 pub mod training;
 mod wire;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,7 +50,7 @@ use ndarray::{Array2, ArrayView2};
 use wire::{Reader, WireError};
 
 /// A fitted algorithm. Rows have the columns that it was fitted on, NaN where a value is missing.
-pub trait Detector: fmt::Debug + Send + Sync {
+pub trait Detector: Any + fmt::Debug + Send + Sync {
     /// Its algorithm.
     fn algorithm(&self) -> Algorithm;
 
