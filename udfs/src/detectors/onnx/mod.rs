@@ -81,14 +81,13 @@ pub enum OnnxError {
     TooLarge(usize),
 }
 
-/// A model, as made by a `train_*` function, as the bytes of an ONNX file. The same model gives the
-/// same bytes. Memory: some 60 bytes per node of a tree.
+/// The bytes of a model, made by a `train_*` function, as those of an ONNX file. The same model gives
+/// the same file. Memory: some 60 bytes per node of a tree.
 ///
 /// # Errors
 /// Where the bytes are not a model, or not one of an isolation forest; where a feature has a name
 /// that an input cannot have, or a category [`MISSING_TEXT`]; where it takes more than 2 GiB.
-pub fn to_onnx(model: &[u8]) -> Result<Vec<u8>, OnnxError> {
-    let bytes = model;
+pub fn to_onnx(bytes: &[u8]) -> Result<Vec<u8>, OnnxError> {
     let model = Model::decode(bytes)?;
     let detector: &dyn Any = &*model.detector;
     let Some(forest) = detector.downcast_ref::<IsolationForest>() else {
