@@ -106,13 +106,13 @@ async fn the_past_is_what_was_current_when_a_run_had_ended(fixture: Fixture) {
     store.finish_run(&fourth, RunState::Failed, Some("no")).await.unwrap();
     store.release_lease(&lease).await.unwrap();
 
-    let flows = version_id(&second, 2, "silver.flows");
+    let flows = [version_id(&second, 2, "silver.flows")];
     assert_eq!(
         past("r1").await,
         [version_id(&first, 1, "raw.events"), version_id(&first, 2, "silver.flows")]
     );
-    assert_eq!(past("r2").await, [flows.clone()]);
-    assert_eq!(past("r3").await, [flows]);
+    assert_eq!(past("r2").await, flows);
+    assert_eq!(past("r3").await, flows);
     assert_eq!(past("r4").await, []);
     assert_eq!(past("unknown").await, []);
 }
