@@ -490,6 +490,7 @@ fn help_pages() {
         ("help", &["--help"][..]),
         ("help_exec", &["exec", "--help"]),
         ("help_sql", &["sql", "--help"]),
+        ("help_model_export", &["model", "export", "--help"]),
         ("help_audit_migrate", &["audit", "migrate", "--help"]),
         ("help_audit_verify", &["audit", "verify", "--help"]),
         ("help_gc", &["gc", "--help"]),

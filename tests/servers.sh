@@ -42,26 +42,32 @@ install_servers() {
     go_program versitygw github.com/versity/versitygw/cmd/versitygw@v1.8.0
 }
 
-# kubectl renders the overlays of k8s/, a Python package knows the schemas of Kubernetes. Debian has
-# no kubectl that is new enough; kustomize does the same and comes with Go.
-install_kubernetes_tools() {
-    local python="$programs/python"
+# kubectl renders the overlays of k8s/. Debian has none that is new enough; kustomize does the same
+# and comes with Go.
+install_kustomize() {
     if kubectl kustomize --help &>/dev/null; then
         export PIPELINE_TEST_KUSTOMIZE="kubectl kustomize"
     else
         go_program kustomize sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
         export PIPELINE_TEST_KUSTOMIZE="$programs/kustomize build"
     fi
-    if ! "$python/bin/python" -c "import kubernetes_validate" &>/dev/null; then
-        echo "installing kubernetes-validate"
+}
+
+# Python packages know the schemas of Kubernetes, and run exported models.
+install_python_packages() {
+    local python="$programs/python"
+    local packages=(kubernetes-validate==1.37.0 onnx==1.23.2 onnxruntime==1.32.0)
+    if [[ $(cat "$python/packages" 2>/dev/null) != "${packages[*]}" ]]; then
+        echo "installing ${packages[*]}"
         rm -rf "$python"
         python3 -m venv "$python" 2>/dev/null || {
             install_packages python3-venv
             python3 -m venv "$python"
         }
-        "$python/bin/pip" install --quiet --disable-pip-version-check kubernetes-validate==1.37.0
+        "$python/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
+        echo "${packages[*]}" >"$python/packages"
     fi
-    export PIPELINE_TEST_KUBERNETES_PYTHON="$python/bin/python"
+    export PIPELINE_TEST_PYTHON="$python/bin/python"
 }
 
 # go_program NAME PACKAGE: builds it once.

@@ -140,8 +140,26 @@ impl AuditStore {
     /// The current versions, by relation.
     pub async fn current(&self) -> Result<Vec<VersionRecord>> {
         let clause = "WHERE id IN (SELECT version FROM current)";
+        self.versions(clause, values![]).await
+    }
+
+    /// The versions that were current when a run had ended, by relation; none where it has not
+    /// succeeded.
+    pub async fn current_after(&self, run: &RunId) -> Result<Vec<VersionRecord>> {
+        let clause = "WHERE id IN (
+            SELECT version FROM publications AS latest WHERE published = (
+                SELECT max(published) FROM publications
+                WHERE relation = latest.relation AND published <= (
+                    SELECT finished FROM runs WHERE id = ?1 AND state = 'succeeded'
+                )
+            )
+        )";
+        self.versions(clause, values![run]).await
+    }
+
+    async fn versions(&self, clause: &str, params: Vec<Value>) -> Result<Vec<VersionRecord>> {
         let mut versions: Vec<VersionRecord> =
-            self.select(&relations::VERSIONS, clause, values![]).await?;
+            self.select(&relations::VERSIONS, clause, params).await?;
         // Not `ORDER BY`: PostgreSQL would follow the locale of the database.
         versions.sort_by(|a, b| a.relation.cmp(&b.relation));
         Ok(versions)

@@ -5,6 +5,7 @@ pub mod args;
 mod audit;
 mod exec;
 mod gc;
+mod model;
 pub mod output;
 mod sql;
 
@@ -42,6 +43,7 @@ fn drive(cli: Cli) -> Result<()> {
         match cli.command {
             Command::Exec(args) => exec::run(args, cli.log_format).await,
             Command::Sql(args) => sql::run(args).await,
+            Command::Model(args) => model::run(args).await,
             Command::Audit(args) => audit::run(args).await,
             Command::Gc(args) => gc::run(args, cli.log_format).await,
         }

@@ -96,7 +96,7 @@ pub(super) fn translate(error: DataFusionError, names: &[String]) -> Error {
 }
 
 /// Functions put their hint behind their message.
-fn with_own_hint(kind: ErrorKind, message: &str) -> Error {
+pub(super) fn with_own_hint(kind: ErrorKind, message: &str) -> Error {
     match message.split_once("; hint: ") {
         Some((message, hint)) => Error::new(kind, message).with_hint(hint),
         None => Error::new(kind, message),

@@ -8,6 +8,7 @@ mod assertion;
 mod check;
 mod diagnose;
 mod execute;
+pub mod export;
 pub mod gc;
 mod identity;
 mod make;

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use super::plan::{self, Action};
 use super::script::Statement;
 use super::{diagnose, params, runner, script, select};
+use crate::audit::{AuditStore, RunId};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::session;
@@ -45,11 +46,27 @@ pub struct Workbench {
 impl Workbench {
     /// Opens warehouse and audit store to read.
     pub async fn open(settings: &Settings) -> Result<Self> {
+        Self::open_at(settings, None).await
+    }
+
+    /// The same, over what was published when a run had ended.
+    ///
+    /// # Errors
+    /// `Configuration` where no such run has succeeded.
+    pub async fn open_after(settings: &Settings, run: &RunId) -> Result<Self> {
+        Self::open_at(settings, Some(run)).await
+    }
+
+    async fn open_at(settings: &Settings, run: Option<&RunId>) -> Result<Self> {
         settings.params.check_types()?;
         let audit = runner::open_audit_to_read(settings).await?;
         let catalog = runner::open_catalog(settings, &Stores::new(&settings.s3), &audit).await?;
         if settings.warehouse.path().is_some_and(|path| !path.exists()) {
             tracing::warn!("there is no warehouse at {}", settings.warehouse);
+        }
+        if let Some(run) = run {
+            refuse_unpublished(&audit, run).await?;
+            catalog.return_to(run).await?;
         }
         let ctx = session::build(settings, &catalog)?;
         Ok(Self { settings: settings.clone(), catalog, ctx })
@@ -86,4 +103,14 @@ impl Workbench {
             ),
         }
     }
+}
+
+/// An error where a run has not succeeded: nothing was published then.
+async fn refuse_unpublished(audit: &AuditStore, run: &RunId) -> Result<()> {
+    if audit.has_succeeded(run).await? {
+        return Ok(());
+    }
+    Err(Error::configuration(format!("there is no run {run} that has succeeded"))
+        .with_context("audit store", audit.location())
+        .with_hint("`pipeline sql 'SELECT id, state, command FROM audit.runs'` lists all runs"))
 }

@@ -23,7 +23,7 @@ use super::relation::Relation;
 use super::schema;
 use super::store::Store;
 use super::table::VersionTable;
-use crate::audit::{AuditStore, FileRecord, RelationKind, VersionId, VersionRecord};
+use crate::audit::{AuditStore, FileRecord, RelationKind, RunId, VersionId, VersionRecord};
 use crate::config::SourceSettings;
 use crate::error::{Error, Result};
 
@@ -94,14 +94,7 @@ struct Shared {
 impl Catalog {
     /// A snapshot of what is published now.
     pub async fn load(store: Store, audit: AuditStore, landing: Landing) -> Result<Self> {
-        let mut entries = BTreeMap::new();
-        for version in audit.current().await? {
-            let Some(relation) = Relation::parse(&version.relation) else {
-                continue;
-            };
-            let files = audit.files(&version.id).await?;
-            entries.insert(relation, entry(&store, version, &files)?);
-        }
+        let entries = entries(&store, &audit, audit.current().await?).await?;
         Ok(Self(Arc::new(Shared {
             store,
             audit,
@@ -111,6 +104,14 @@ impl Catalog {
             external: MemorySchemaProvider::new(),
             session: OnceLock::new(),
         })))
+    }
+
+    /// Puts what was published when a run had ended in the place of all relations.
+    pub async fn return_to(&self, run: &RunId) -> Result<()> {
+        let Shared { store, audit, .. } = self.0.as_ref();
+        let past = entries(store, audit, audit.current_after(run).await?).await?;
+        *self.0.entries.write() = past;
+        Ok(())
     }
 
     /// Makes it the catalog of a session.
@@ -322,6 +323,22 @@ impl Catalog {
         let plan = self.session_state()?.create_logical_plan(definition).await?;
         Ok(Arc::new(ViewTable::new(plan, Some(definition.to_owned()))))
     }
+}
+
+async fn entries(
+    store: &Store,
+    audit: &AuditStore,
+    versions: Vec<VersionRecord>,
+) -> Result<BTreeMap<Relation, Entry>> {
+    let mut entries = BTreeMap::new();
+    for version in versions {
+        let Some(relation) = Relation::parse(&version.relation) else {
+            continue;
+        };
+        let files = audit.files(&version.id).await?;
+        entries.insert(relation, entry(store, version, &files)?);
+    }
+    Ok(entries)
 }
 
 fn entry(store: &Store, version: VersionRecord, files: &[FileRecord]) -> Result<Entry> {

@@ -53,7 +53,7 @@ impl Overlay {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).expect("UTF-8");
 
-        let mut python = Command::new(announced("PIPELINE_TEST_KUBERNETES_PYTHON"));
+        let mut python = Command::new(announced("PIPELINE_TEST_PYTHON"));
         python.arg(root.join("tests/fixtures/kubernetes.py")).args(VERSIONS);
         let mut check =
             python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Python");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipeline::audit::{AuditStore, Change, Lease, RunId, Value, VersionId};
+use pipeline::audit::{AuditStore, Change, Lease, RunId, RunState, Value, VersionId};
 use pipeline::error::ErrorKind;
 
 use crate::conformance;
@@ -14,6 +14,7 @@ conformance! {
     a_failing_publish_changes_nothing,
     a_run_publishes_once,
     a_dropped_relation_is_not_current_any_more,
+    the_past_is_what_was_current_when_a_run_had_ended,
 }
 
 async fn a_publish_makes_versions_current_and_ends_the_run(fixture: Fixture) {
@@ -80,6 +81,40 @@ async fn a_dropped_relation_is_not_current_any_more(fixture: Fixture) {
     let published = column(&store.read("publications").await.unwrap(), "version");
     assert_eq!(published.iter().filter(|version| **version == Value::Null).count(), 1);
     assert!(store.version(&version_id(&first, 1, "raw.events")).await.unwrap().is_some());
+}
+
+async fn the_past_is_what_was_current_when_a_run_had_ended(fixture: Fixture) {
+    let store = fixture.open().await;
+    let past = async |run: &str| -> Vec<VersionId> {
+        let versions = store.current_after(&RunId::new(run)).await.unwrap();
+        versions.into_iter().map(|version| version.id).collect()
+    };
+    let (first, lease) = made(&store, "r1").await;
+    store.publish(&lease, &both(&first)).await.unwrap();
+    store.release_lease(&lease).await.unwrap();
+
+    let (second, lease) = made(&store, "r2").await;
+    let dropped = Change { relation: "raw.events".into(), version: None };
+    store.publish(&lease, &[dropped, change(&second, 2, "silver.flows")]).await.unwrap();
+    store.release_lease(&lease).await.unwrap();
+
+    // One that has nothing to publish, and one that fails.
+    let (third, lease) = made(&store, "r3").await;
+    store.finish_run(&third, RunState::Succeeded, None).await.unwrap();
+    store.release_lease(&lease).await.unwrap();
+    let (fourth, lease) = made(&store, "r4").await;
+    store.finish_run(&fourth, RunState::Failed, Some("no")).await.unwrap();
+    store.release_lease(&lease).await.unwrap();
+
+    let flows = [version_id(&second, 2, "silver.flows")];
+    assert_eq!(
+        past("r1").await,
+        [version_id(&first, 1, "raw.events"), version_id(&first, 2, "silver.flows")]
+    );
+    assert_eq!(past("r2").await, flows);
+    assert_eq!(past("r3").await, flows);
+    assert_eq!(past("r4").await, []);
+    assert_eq!(past("unknown").await, []);
 }
 
 /// A run that holds the lease and has made `raw.events` and `silver.flows`.

@@ -3,6 +3,7 @@
 mod audit;
 mod exec;
 mod gc;
+mod model;
 mod settings;
 mod sql;
 
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub use audit::{AuditArgs, AuditCommand, MigrateArgs, VerifyArgs};
 pub use exec::ExecArgs;
 pub use gc::GcArgs;
+pub use model::{ModelArgs, ModelCommand, ModelExportArgs, ModelFormat};
 pub use sql::{OutputFormat, SqlArgs};
 
 use crate::config::env;
@@ -44,6 +46,8 @@ pub enum Command {
     Exec(ExecArgs),
     /// Run one query over the published layers and the audit store
     Sql(SqlArgs),
+    /// Write published models for other programs
+    Model(ModelArgs),
     /// Look after the audit store
     Audit(AuditArgs),
     /// Remove the files that nobody needs: those of stopped and failed runs

@@ -12,7 +12,7 @@ use std::io::Write;
 
 pub(super) use rows::RowWriter;
 pub(super) use run::{Narrator, closing};
-pub(super) use store::{collected, migrated, verified};
+pub(super) use store::{collected, exported, migrated, verified};
 
 use super::args::LogFormat;
 use crate::error::{Error, Result};
@@ -39,6 +39,11 @@ fn print(text: &[u8]) -> Result<bool> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Error::io("cannot write the result").with_source(error)),
     }
+}
+
+/// Writes a file's content to stdout.
+pub(super) fn bytes(content: &[u8]) -> Result<()> {
+    print(content).map(|_| ())
 }
 
 /// `1 file`, `2 files`.

@@ -1,4 +1,6 @@
-//! What was done to the audit store and the warehouse.
+//! What was done to the audit store and the warehouse, and what was taken out of it.
+
+use std::path::Path;
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -42,6 +44,12 @@ pub(in crate::cli) fn collected(collected: &Collected) {
         Some(run) => say(std::io::stdout(), format_args!("run {run}: removed {what}")),
         None => say(std::io::stdout(), format_args!("dry run: would remove {what}")),
     }
+}
+
+/// Prints where a model was written.
+pub(in crate::cli) fn exported(path: &Path, bytes: usize) {
+    let size = binary_size(bytes as u64);
+    say(std::io::stdout(), format_args!("wrote {} ({size})", path.display()));
 }
 
 /// Prints what a verification has found to fit.

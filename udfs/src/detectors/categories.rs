@@ -201,7 +201,8 @@ impl Categories {
         known.map(|(text, _)| &**text)
     }
 
-    fn total(&self) -> f64 {
+    /// Training rows of all of them.
+    pub(super) fn total(&self) -> f64 {
         self.0.iter().map(|(_, count)| *count as f64).sum()
     }
 

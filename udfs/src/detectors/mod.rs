@@ -6,6 +6,7 @@
 //! * [`training`]: from a sample to a model.
 //! * [`model`]: what every trained model is: [`signature`] of features, [`statistics`] of what
 //!   training saw, [`calibration`] of scores, bytes; [`json`]: the same as text.
+//! * [`onnx`]: a model for other programs.
 //!
 //! A value of a feature is an `f64`; NaN means missing. Nothing here does I/O or draws entropy.
 
@@ -26,6 +27,7 @@ pub mod mahalanobis;
 pub mod model;
 pub mod nearest_neighbors;
 pub mod one_class_svm;
+pub mod onnx;
 pub mod pca;
 mod preorder;
 mod random;
@@ -41,6 +43,7 @@ pub mod tails;
 pub mod training;
 mod wire;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -51,7 +54,7 @@ use wire::{Reader, WireError};
 /// A fitted algorithm. Rows have the columns that it was fitted on, NaN where a value is missing.
 ///
 /// Its serialised form is the part `detector` of a [model as JSON](model::Model::to_json).
-pub trait Detector: fmt::Debug + Send + Sync + erased_serde::Serialize {
+pub trait Detector: Any + fmt::Debug + Send + Sync + erased_serde::Serialize {
     /// Its algorithm.
     fn algorithm(&self) -> Algorithm;
 

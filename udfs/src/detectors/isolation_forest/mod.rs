@@ -39,6 +39,7 @@ mod error;
 pub(super) mod explain;
 pub(super) mod fit;
 mod hyperparams;
+mod onnx;
 pub(super) mod score;
 
 #[cfg(test)]
