@@ -24,6 +24,7 @@ pub mod k_means;
 mod laws;
 pub mod logistic_regression;
 pub mod mahalanobis;
+mod memo;
 pub mod model;
 pub mod nearest_neighbors;
 pub mod one_class_svm;

@@ -74,11 +74,10 @@ impl ScalarUDFImpl for AnomalyPercentile {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        scoring::score(
-            NAME,
-            &args,
-            |model, score| Ok(calibration(NAME, model)?.percentile(score)),
-            |percentiles| Ok(Arc::new(Float64Array::from(percentiles))),
-        )
+        scoring::judge_scores(NAME, &args, |model, scores| {
+            let calibration = calibration(NAME, model)?;
+            let percentiles = scores.into_iter().map(|score| calibration.percentile(score));
+            Ok(Arc::new(Float64Array::from_iter_values(percentiles)))
+        })
     }
 }

@@ -87,11 +87,6 @@ impl ScalarUDFImpl for AnomalyScore {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        scoring::score(
-            NAME,
-            &args,
-            |_, score| Ok(score),
-            |scores| Ok(Arc::new(Float64Array::from(scores))),
-        )
+        scoring::judge_scores(NAME, &args, |_, scores| Ok(Arc::new(Float64Array::from(scores))))
     }
 }

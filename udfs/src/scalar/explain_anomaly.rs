@@ -1,10 +1,15 @@
 //! `explain_anomaly(model, features[, top])`.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Float64Array, ListArray, StringArray, StructArray};
-use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::array::{
+    ArrayRef, Float64Array, ListArray, StringArray, StringBuilder, StructArray, UInt32Array,
+};
+use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::arrow::temporal_conversions::timestamp_us_to_datetime;
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature,
@@ -111,7 +116,7 @@ impl ScalarUDFImpl for ExplainAnomaly {
                 );
             }
         };
-        scoring::judge_rows(NAME, &args, |model, rows| Ok(explain(model, rows, top)), to_array)
+        scoring::judge_rows(NAME, &args, |model, rows| explain(model, rows, top))
     }
 }
 
@@ -128,44 +133,65 @@ fn top_of(literal: &ScalarValue) -> Result<usize> {
     }
 }
 
-/// A feature, its value and what it adds.
-type Part = (String, Option<String>, f64);
-
-fn explain(model: &Model, rows: ArrayView2<'_, f64>, top: usize) -> Vec<Vec<Part>> {
+/// Of each row, the list of the `top` features that add most, equal ones in the model's order.
+fn explain(model: &Model, rows: ArrayView2<'_, f64>, top: usize) -> Result<ArrayRef> {
     let contributions = model.attribute(rows).contributions;
     let features = model.signature.features();
-    let explain_row =
-        |(row, contributions): (ndarray::ArrayView1<'_, f64>, ndarray::ArrayView1<'_, f64>)| {
-            let mut order: Vec<usize> = (0..features.len()).collect();
-            order.sort_by(|a, b| contributions[*b].total_cmp(&contributions[*a]));
-            let part = |at: usize| {
-                (features[at].name.clone(), shown(model, at, row[at]), contributions[at])
-            };
-            order.into_iter().take(top).map(part).collect()
-        };
-    rows.rows().into_iter().zip(contributions.rows()).map(explain_row).collect()
+    let top = top.min(features.len());
+    let number = rows.nrows() * top;
+    let mut found: Vec<u32> = Vec::with_capacity(number);
+    let mut values = StringBuilder::with_capacity(number, number * 8);
+    let mut parts = Vec::with_capacity(number);
+    let mut order: Vec<usize> = vec![];
+    for (row, contributions) in rows.rows().into_iter().zip(contributions.rows()) {
+        let falling =
+            |a: &usize, b: &usize| contributions[*b].total_cmp(&contributions[*a]).then(a.cmp(b));
+        order.clear();
+        order.extend(0..features.len());
+        if top < features.len() {
+            order.select_nth_unstable_by(top, falling);
+            order.truncate(top);
+        }
+        order.sort_unstable_by(falling);
+        for &feature in &order {
+            found.push(feature as u32);
+            show(model, feature, row[feature], &mut values)?;
+            parts.push(contributions[feature]);
+        }
+    }
+    let names = StringArray::from_iter_values(features.iter().map(|feature| &feature.name));
+    let columns: Vec<ArrayRef> = vec![
+        take(&names, &UInt32Array::from(found), None)?,
+        Arc::new(values.finish()),
+        Arc::new(Float64Array::from(parts)),
+    ];
+    let items = Arc::new(StructArray::try_new(fields(), columns, None)?);
+    let offsets = OffsetBuffer::from_repeated_length(top, rows.nrows());
+    Ok(Arc::new(ListArray::try_new(item(), offsets, items, None)?))
 }
 
-/// The value of a feature, for people.
-fn shown(model: &Model, feature: usize, value: f64) -> Option<String> {
+/// Appends the value of a feature, for people.
+fn show(model: &Model, feature: usize, value: f64, out: &mut StringBuilder) -> std::fmt::Result {
     if value.is_nan() {
-        return None;
+        out.append_null();
+        return Ok(());
     }
-    Some(match model.signature.features()[feature].kind {
-        FeatureKind::Number => value.to_string(),
-        FeatureKind::Boolean => (value != 0.0).to_string(),
-        FeatureKind::Timestamp => {
-            // Microseconds, as the engine shows them; out of its range, the seconds.
-            let micros = ScalarValue::TimestampMicrosecond(Some((value * 1e6) as i64), None);
-            micros.to_array().ok().and_then(|array| {
-                datafusion::arrow::util::display::array_value_to_string(&array, 0).ok()
-            })?
-        }
+    match model.signature.features()[feature].kind {
+        FeatureKind::Number => write!(out, "{value}")?,
+        FeatureKind::Boolean => write!(out, "{}", value != 0.0)?,
+        // Microseconds, as the engine shows them; out of its range, the seconds.
+        FeatureKind::Timestamp => match timestamp_us_to_datetime((value * 1e6) as i64) {
+            Some(moment) => write!(out, "{moment:?}")?,
+            None => write!(out, "{value}")?,
+        },
         FeatureKind::Text => {
             let known = model.encoder.categories(feature);
-            known.and_then(|known| known.text(value)).unwrap_or("(unseen)").to_owned()
+            out.write_str(known.and_then(|known| known.text(value)).unwrap_or("(unseen)"))?;
         }
-    })
+    }
+    // Ends what was written.
+    out.append_value("");
+    Ok(())
 }
 
 fn fields() -> Fields {
@@ -178,19 +204,4 @@ fn fields() -> Fields {
 
 fn item() -> FieldRef {
     Arc::new(Field::new_list_field(DataType::Struct(fields()), true))
-}
-
-fn to_array(explained: Vec<Option<Vec<Part>>>) -> Result<ArrayRef> {
-    let all: Vec<&Part> = explained.iter().flatten().flatten().collect();
-    let parts = || all.iter();
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(parts().map(|(feature, ..)| feature))),
-        Arc::new(StringArray::from_iter(parts().map(|(_, value, _)| value.as_ref()))),
-        Arc::new(Float64Array::from_iter_values(parts().map(|(.., contribution)| *contribution))),
-    ];
-    let items = Arc::new(StructArray::try_new(fields(), columns, None)?);
-    let lengths = explained.iter().map(|parts| parts.as_ref().map_or(0, Vec::len));
-    let offsets = OffsetBuffer::from_lengths(lengths);
-    let valid: NullBuffer = explained.iter().map(Option::is_some).collect();
-    Ok(Arc::new(ListArray::try_new(item(), offsets, items, Some(valid))?))
 }

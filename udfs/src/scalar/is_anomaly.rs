@@ -68,11 +68,9 @@ impl ScalarUDFImpl for IsAnomaly {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        scoring::score(
-            NAME,
-            &args,
-            |model, score| Ok(score > model.threshold),
-            |answers| Ok(Arc::new(BooleanArray::from(answers))),
-        )
+        scoring::judge_scores(NAME, &args, |model, scores| {
+            let answers = scores.into_iter().map(|score| score > model.threshold);
+            Ok(Arc::new(BooleanArray::from_iter(answers.map(Some))))
+        })
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use datafusion::arrow::array::{Array, ArrayRef, BinaryViewArray, UInt32Array};
-use datafusion::arrow::compute::take;
+use datafusion::arrow::array::{Array, ArrayRef, BinaryViewArray, UInt32Array, new_null_array};
+use datafusion::arrow::compute::{interleave, take};
 use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs};
 use datafusion::scalar::ScalarValue;
@@ -25,27 +25,22 @@ pub(super) fn check_arguments(function: &str, args: &ReturnFieldArgs, more: usiz
     features::check_model_and_features(function, model, rows)
 }
 
-/// Applies `verdict(model, score)` to each row; None where the model is NULL. A single value
-/// where both arguments are.
-pub(super) fn score<T: Clone>(
+/// Makes a column of the scores of the rows of each model with `judge(model, scores)`; NULL where the
+/// model is NULL. A single value where both arguments are.
+pub(super) fn judge_scores(
     function: &str,
     args: &ScalarFunctionArgs,
-    verdict: impl Fn(&Model, f64) -> Result<T>,
-    to_array: impl FnOnce(Vec<Option<T>>) -> Result<ArrayRef>,
+    judge: impl Fn(&Model, Vec<f64>) -> Result<ArrayRef>,
 ) -> Result<ColumnarValue> {
-    let judge = |model: &Model, rows: ArrayView2<'_, f64>| {
-        model.scores(rows).into_iter().map(|score| verdict(model, score)).collect()
-    };
-    judge_rows(function, args, judge, to_array)
+    judge_rows(function, args, |model, rows| judge(model, model.scores(rows)))
 }
 
-/// Applies `judge(model, rows)`, which gives a verdict per row, to the rows of each model; None where
-/// the model is NULL. A single value where both arguments are.
-pub(super) fn judge_rows<T: Clone>(
+/// Makes a column of the rows of each model with `judge(model, rows)`; NULL where the model is NULL.
+/// A single value where both arguments are.
+pub(super) fn judge_rows(
     function: &str,
     args: &ScalarFunctionArgs,
-    judge: impl Fn(&Model, ArrayView2<'_, f64>) -> Result<Vec<T>>,
-    to_array: impl FnOnce(Vec<Option<T>>) -> Result<ArrayRef>,
+    judge: impl Fn(&Model, ArrayView2<'_, f64>) -> Result<ArrayRef>,
 ) -> Result<ColumnarValue> {
     let [model, rows, ..] = args.args.as_slice() else {
         return internal_err!("{function}: expected 2 arguments, got {}", args.args.len());
@@ -53,35 +48,38 @@ pub(super) fn judge_rows<T: Clone>(
     let is_scalar = matches!((model, rows), (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)));
     let number_rows = if is_scalar { 1 } else { args.number_rows };
     let rows = rows.to_array(number_rows)?;
-    let mut verdicts = vec![None; number_rows];
-    match model {
+    let judge = |model: &[u8], rows: &ArrayRef| {
+        let model = decode(function, model)?;
+        judge(&model, features::matrix_of_model(function, &model, rows)?.view())
+    };
+    let nulls = |length| new_null_array(args.return_type(), length);
+    let judged = match model {
         ColumnarValue::Scalar(model) => {
             let model = to_views(&model.to_array()?)?;
-            if model.is_valid(0) {
-                let model = decode(function, model.value(0))?;
-                let judged =
-                    judge(&model, features::matrix_of_model(function, &model, &rows)?.view())?;
-                verdicts = judged.into_iter().map(Some).collect();
+            match model.is_valid(0) {
+                true => judge(model.value(0), &rows)?,
+                false => nulls(number_rows),
             }
         }
         ColumnarValue::Array(models) => {
             let models = to_views(models)?;
+            // What is not found in the rows of any model is the NULL in front of them.
+            let mut judged = vec![nulls(1)];
+            let mut found = vec![(0, 0); number_rows];
             for (bytes, positions) in group(&models) {
-                let model = decode(function, bytes)?;
-                let rows = take(&rows, &UInt32Array::from(positions.clone()), None)?;
-                let judged =
-                    judge(&model, features::matrix_of_model(function, &model, &rows)?.view())?;
-                for (row, verdict) in positions.into_iter().zip(judged) {
-                    verdicts[row as usize] = Some(verdict);
+                for (at, row) in positions.iter().enumerate() {
+                    found[*row as usize] = (judged.len(), at);
                 }
+                judged.push(judge(bytes, &take(&rows, &UInt32Array::from(positions), None)?)?);
             }
+            let judged: Vec<&dyn Array> = judged.iter().map(AsRef::as_ref).collect();
+            interleave(&judged, &found)?
         }
-    }
-    let verdicts = to_array(verdicts)?;
+    };
     Ok(if is_scalar {
-        ColumnarValue::Scalar(ScalarValue::try_from_array(&verdicts, 0)?)
+        ColumnarValue::Scalar(ScalarValue::try_from_array(&judged, 0)?)
     } else {
-        ColumnarValue::Array(verdicts)
+        ColumnarValue::Array(judged)
     })
 }
 

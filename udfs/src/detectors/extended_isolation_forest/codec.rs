@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::hyperparams::ExtendedIsolationForestValidParams;
 use super::{ExtendedIsolationForest, Node, Term, Tree};
 use crate::detectors::isolation_forest::IsolationForestValidParams;
+use crate::detectors::memo::Memo;
 use crate::detectors::preorder::{LEAF, read_tree};
 use crate::detectors::scaler::Scaler;
 use crate::detectors::wire::{Reader, WireError};
@@ -113,10 +114,8 @@ impl ExtendedIsolationForest {
         };
         let nodes = read_tree(reader, self.max_depth(), subsample, split, leaf, link)?;
         let tree = Tree { nodes, terms };
-        let expected = tree.expected_path_lengths();
-        let splits = tree.nodes.iter().zip(&expected);
-        for (node, (rows, _)) in splits {
-            if matches!(node, Node::Split { .. }) && *rows == 0.0 {
+        for (node, rows) in tree.nodes.iter().zip(tree.rows()) {
+            if matches!(node, Node::Split { .. }) && rows == 0.0 {
                 return Err(WireError::Invalid("a tree cuts no rows"));
             }
         }
@@ -172,7 +171,9 @@ pub(in crate::detectors) fn decode(
         return Err(WireError::Invalid("a cut has more columns than there are"));
     }
     let scaler = Scaler::decode(&mut reader, columns)?;
-    let mut forest = ExtendedIsolationForest { params, sample_rows, scaler, trees: vec![] };
+    let changes = Memo::default();
+    let mut forest =
+        ExtendedIsolationForest { params, sample_rows, scaler, trees: vec![], changes };
     for _ in 0..forest.params.forest().n_estimators() {
         let tree = forest.decode_tree(&mut reader)?;
         forest.trees.push(tree);

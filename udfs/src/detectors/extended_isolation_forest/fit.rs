@@ -9,6 +9,7 @@ use super::hyperparams::{ExtendedIsolationForestValidParams, MAX_TERMS};
 use super::{ExtendedIsolationForest, Node, Term, Tree, is_left};
 use crate::detectors::isolation_forest::MAX_SAMPLE_ROWS;
 use crate::detectors::isolation_forest::fit::{draw, partition};
+use crate::detectors::memo::Memo;
 use crate::detectors::random::SplitMix64;
 use crate::detectors::scaler::Scaler;
 use crate::detectors::signature::MAX_FEATURES;
@@ -63,6 +64,7 @@ impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, FitError>
             sample_rows: rows as u64,
             scaler,
             trees,
+            changes: Memo::default(),
         })
     }
 }

@@ -52,6 +52,7 @@ use serde::{Deserialize, Serialize};
 
 use super::isolation_forest::DEFAULT_THRESHOLD;
 use super::isolation_forest::score::relative_path_length;
+use super::memo::Memo;
 use super::scaler::Scaler;
 use super::training::{Hyperparameters, Threshold};
 use super::{Algorithm, Attribution, Detector};
@@ -71,6 +72,9 @@ pub struct ExtendedIsolationForest {
     sample_rows: u64,
     scaler: Scaler,
     trees: Vec<Tree>,
+    /// What rows learn at the nodes of each tree, for explanations.
+    #[serde(skip)]
+    changes: Memo<Vec<Vec<f64>>>,
 }
 
 /// A tree over scaled rows.

@@ -4,34 +4,50 @@
 //! forest](crate::detectors::isolation_forest), but the change at a cut is shared out over the
 //! columns of its hyperplane, in proportion to how far they move the row away from its point.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{ArrayView2, Axis};
 
-use super::{ExtendedIsolationForest, Node, Tree, is_left};
+use super::{ExtendedIsolationForest, Node, Term, Tree, is_left};
 use crate::detectors::Attribution;
-use crate::detectors::isolation_forest::explain::share_out;
+use crate::detectors::isolation_forest::explain::attribute;
 use crate::detectors::isolation_forest::score::BLOCK;
 
 impl Tree {
-    /// Training rows below each node, and the mean h(x) / c(n) of them.
-    pub(super) fn expected_path_lengths(&self) -> Vec<(f64, f64)> {
-        let mut expected = vec![(0.0, 0.0); self.nodes.len()];
+    /// Training rows below each node.
+    pub(super) fn rows(&self) -> Vec<f64> {
+        let mut rows = vec![0.0; self.nodes.len()];
         // Children come after their parents.
         for (at, node) in self.nodes.iter().enumerate().rev() {
-            expected[at] = match *node {
-                Node::Leaf { rows, path_length } => (f64::from(rows), path_length),
-                Node::Split { right, .. } => {
-                    let ((left_rows, left), (right_rows, right)) =
-                        (expected[at + 1], expected[right as usize]);
-                    let rows = left_rows + right_rows;
-                    (rows, (left * left_rows + right * right_rows) / rows)
-                }
+            rows[at] = match *node {
+                Node::Leaf { rows: here, .. } => f64::from(here),
+                Node::Split { right, .. } => rows[at + 1] + rows[right as usize],
             };
         }
-        expected
+        rows
     }
 
-    /// h(x) / c(n) of one scaled row.
-    fn path_length(&self, row: &[f64]) -> f64 {
+    /// What a row learns of its h(x) / c(n) where it arrives at each node: at the root, the mean of
+    /// the training rows; below, by how much the mean of those there differs from the one before.
+    fn changes(&self) -> Vec<f64> {
+        let rows = self.rows();
+        let mut means = vec![0.0; self.nodes.len()];
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            match *node {
+                Node::Leaf { path_length, .. } => means[at] = path_length,
+                Node::Split { right, .. } => {
+                    let (left, right) = (at + 1, right as usize);
+                    means[at] = (means[left] * rows[left] + means[right] * rows[right]) / rows[at];
+                    // Nothing else looks at the means of the children.
+                    means[left] -= means[at];
+                    means[right] -= means[at];
+                }
+            }
+        }
+        means
+    }
+
+    /// h(x) / c(n) of one scaled row; `visit` gets the terms of each cut on its way and the node
+    /// behind it.
+    fn walk(&self, row: &[f64], mut visit: impl FnMut(&[Term], usize)) -> f64 {
         let mut at = 0;
         loop {
             match self.nodes[at] {
@@ -39,18 +55,15 @@ impl Tree {
                 Node::Split { first, end, right } => {
                     let terms = &self.terms[first as usize..end as usize];
                     at = if is_left(terms, row) { at + 1 } else { right as usize };
+                    visit(terms, at);
                 }
             }
         }
     }
 
-    /// Adds what each cut on the way of a scaled row adds to its path.
-    fn attribute(&self, expected: &[(f64, f64)], row: &[f64], contributions: &mut [f64]) {
-        let mut at = 0;
-        while let Node::Split { first, end, right } = self.nodes[at] {
-            let terms = &self.terms[first as usize..end as usize];
-            let next = if is_left(terms, row) { at + 1 } else { right as usize };
-            let change = expected[next].1 - expected[at].1;
+    /// h(x) / c(n) of one scaled row; adds what each column adds to it.
+    fn attribute(&self, changes: &[f64], row: &[f64], contributions: &mut [f64]) -> f64 {
+        self.walk(row, |terms, next| {
             let moved: f64 = terms.iter().map(|term| term.of(row).abs()).sum();
             for term in terms {
                 // A row on the point itself moves nowhere: all columns keep it there.
@@ -58,10 +71,9 @@ impl Tree {
                     true => term.of(row).abs() / moved,
                     false => 1.0 / terms.len() as f64,
                 };
-                contributions[usize::from(term.column)] += change * share;
+                contributions[usize::from(term.column)] += changes[next] * share;
             }
-            at = next;
-        }
+        })
     }
 }
 
@@ -79,7 +91,7 @@ impl ExtendedIsolationForest {
             let mut path_lengths = vec![0.0; block.nrows()];
             for tree in &self.trees {
                 for (sum, row) in path_lengths.iter_mut().zip(scaled.rows()) {
-                    *sum += row.to_slice().map_or(0.0, |row| tree.path_length(row));
+                    *sum += row.to_slice().map_or(0.0, |row| tree.walk(row, |_, _| {}));
                 }
             }
             scores.extend(path_lengths.iter().map(|sum| libm::exp2(-sum / trees)));
@@ -89,25 +101,10 @@ impl ExtendedIsolationForest {
 
     /// What each column adds to the scores of rows, beside the score of the mean path.
     pub fn attribute(&self, records: ArrayView2<'_, f64>) -> Attribution {
-        let trees = self.trees.len() as f64;
-        let expected: Vec<_> = self.trees.iter().map(Tree::expected_path_lengths).collect();
-        let roots = expected.iter().filter_map(|nodes| nodes.first());
-        let base = libm::exp2(-roots.map(|(_, path_length)| path_length).sum::<f64>() / trees);
-        let scores = self.scores(records);
-        let scaled = self.scaler.transform(records);
-        let mut contributions = Array2::zeros(records.dim());
-        for (tree, expected) in self.trees.iter().zip(&expected) {
-            for (row, mut sums) in scaled.rows().into_iter().zip(contributions.rows_mut()) {
-                // New arrays are in standard order.
-                if let (Some(row), Some(sums)) = (row.to_slice(), sums.as_slice_mut()) {
-                    tree.attribute(expected, row, sums);
-                }
-            }
-        }
-        for (mut row, score) in contributions.rows_mut().into_iter().zip(&scores) {
-            row /= trees;
-            share_out(row, *score, base);
-        }
-        Attribution { bases: vec![base; records.nrows()], contributions }
+        let changes = self.changes.get(|| self.trees.iter().map(Tree::changes).collect());
+        // Iterates row by row, whatever the layout.
+        let values =
+            |block: ArrayView2<'_, f64>| self.scaler.transform(block).iter().copied().collect();
+        attribute(&self.trees, changes, records, values, Tree::attribute)
     }
 }

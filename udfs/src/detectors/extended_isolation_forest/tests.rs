@@ -69,6 +69,7 @@ fn by_hand() -> ExtendedIsolationForest {
     ExtendedIsolationForest {
         params: params(1, 4, None),
         sample_rows: 4,
+        changes: Memo::default(),
         scaler: Scaler::decode(&mut Reader::new(&scaler), 2).unwrap(),
         trees: vec![Tree {
             nodes: vec![

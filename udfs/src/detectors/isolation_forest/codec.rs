@@ -13,6 +13,7 @@ use linfa::ParamGuard;
 
 use super::hyperparams::IsolationForestValidParams;
 use super::{IsolationForest, Node, Tree};
+use crate::detectors::memo::Memo;
 use crate::detectors::preorder::{Cut, LEAF, read_tree, some_rows};
 use crate::detectors::wire::{Reader, WireError};
 
@@ -104,7 +105,8 @@ pub(in crate::detectors) fn decode(
 ) -> Result<IsolationForest, WireError> {
     let (params, ()) = IsolationForestValidParams::decode(&mut reader, |_| Ok(()))?;
     let sample_rows = u64::from(reader.u32()?);
-    IsolationForest { params, features, sample_rows, trees: vec![] }.decode_trees(reader)
+    let changes = Memo::default();
+    IsolationForest { params, features, sample_rows, trees: vec![], changes }.decode_trees(reader)
 }
 
 /// What the first format has of a forest: it, its sample's rows, contamination and threshold.
@@ -125,7 +127,8 @@ pub(in crate::detectors) fn decode_first(
     if !(threshold > 0.0 && threshold <= 1.0) {
         return Err(WireError::Invalid("its threshold is not in (0, 1]"));
     }
-    let forest = IsolationForest { params, features, sample_rows, trees: vec![] };
+    let changes = Memo::default();
+    let forest = IsolationForest { params, features, sample_rows, trees: vec![], changes };
     let forest = forest.decode_trees(reader)?;
     Ok((forest, sample_rows, Some(contamination).filter(|share| *share != 0.0), threshold))
 }

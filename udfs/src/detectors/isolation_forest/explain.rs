@@ -7,86 +7,87 @@
 //! that path, and the secant of this function between the two paths shares out their difference
 //! in score in the same proportions.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut1, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::score::BLOCK;
 use super::{IsolationForest, Node, Tree};
 use crate::detectors::{Attribution, canonical};
 
-/// Turns what each feature adds to the path of a row with this score into what it adds to the
-/// score; `base` is the score of the mean path.
-pub(in crate::detectors) fn share_out(mut row: ArrayViewMut1<'_, f64>, score: f64, base: f64) {
-    let path_difference = libm::log2(base) - libm::log2(score);
-    let secant = match path_difference {
-        difference if difference.abs() < 1e-9 => -std::f64::consts::LN_2 * base,
-        difference => (score - base) / difference,
-    };
-    row *= secant;
+/// Attributes the scores of rows, in one walk through each tree. `changes` has what a
+/// row learns at the nodes of each tree, `values` prepares a block of rows, and `walk(tree, changes,
+/// row, sums)` gives h(x) / c(n) and adds what each column adds to it.
+pub(in crate::detectors) fn attribute<T>(
+    trees: &[T],
+    changes: &[Vec<f64>],
+    records: ArrayView2<'_, f64>,
+    values: impl Fn(ArrayView2<'_, f64>) -> Vec<f64>,
+    walk: impl Fn(&T, &[f64], &[f64], &mut [f64]) -> f64,
+) -> Attribution {
+    let (count, columns) = (trees.len() as f64, records.ncols());
+    let base_path = changes.iter().filter_map(|nodes| nodes.first()).sum::<f64>() / count;
+    let base = libm::exp2(-base_path);
+    let mut contributions = Array2::zeros(records.dim());
+    let blocks = records.axis_chunks_iter(Axis(0), BLOCK);
+    for (block, mut sums) in blocks.zip(contributions.axis_chunks_iter_mut(Axis(0), BLOCK)) {
+        let values = values(block);
+        let mut path_lengths = vec![0.0; block.nrows()];
+        // A new array is in standard order.
+        let Some(sums) = sums.as_slice_mut() else { continue };
+        for (tree, changes) in trees.iter().zip(changes) {
+            let rows = values.chunks_exact(columns).zip(sums.chunks_exact_mut(columns));
+            for (path_length, (row, sums)) in path_lengths.iter_mut().zip(rows) {
+                *path_length += walk(tree, changes, row, sums);
+            }
+        }
+        for (sums, path_length) in sums.chunks_exact_mut(columns).zip(path_lengths) {
+            let path = path_length / count;
+            let secant = match path - base_path {
+                difference if difference.abs() < 1e-9 => -std::f64::consts::LN_2 * base,
+                difference => (libm::exp2(-path) - base) / difference,
+            };
+            sums.iter_mut().for_each(|sum| *sum *= secant / count);
+        }
+    }
+    Attribution { bases: vec![base; records.nrows()], contributions }
 }
 
 impl Tree {
-    /// The mean h(x) / c(n) of the training rows below each node.
-    fn expected_path_lengths(&self) -> Vec<f64> {
-        let mut expected = vec![0.0; self.0.len()];
+    /// What a row learns of its h(x) / c(n) where it arrives at each node: at the root, the mean of
+    /// the training rows; below, by how much the mean of those there differs from the one before.
+    fn changes(&self) -> Vec<f64> {
+        let mut means = vec![0.0; self.0.len()];
         let mut rows = vec![0.0; self.0.len()];
         // Children come after their parents.
         for (at, node) in self.0.iter().enumerate().rev() {
             match *node {
                 Node::Leaf { rows: here, path_length } => {
-                    (expected[at], rows[at]) = (path_length, f64::from(here));
+                    (means[at], rows[at]) = (path_length, f64::from(here));
                 }
                 Node::Split { right, .. } => {
                     let (left, right) = (at + 1, right as usize);
                     rows[at] = rows[left] + rows[right];
-                    let sum = expected[left] * rows[left] + expected[right] * rows[right];
-                    expected[at] = sum / rows[at];
+                    means[at] = (means[left] * rows[left] + means[right] * rows[right]) / rows[at];
+                    // Nothing else looks at the means of the children.
+                    means[left] -= means[at];
+                    means[right] -= means[at];
                 }
             }
         }
-        expected
-    }
-
-    /// Adds what each cut on the way of a row adds to its path.
-    fn attribute(&self, expected: &[f64], row: &[f64], contributions: &mut [f64]) {
-        let mut at = 0;
-        while let Node::Split { feature, threshold, missing_left, right } = self.0[at] {
-            let feature = usize::from(feature);
-            let value = row[feature];
-            let left = value < threshold || (value.is_nan() && missing_left);
-            let next = if left { at + 1 } else { right as usize };
-            contributions[feature] += expected[next] - expected[at];
-            at = next;
-        }
+        means
     }
 }
 
 impl IsolationForest {
     /// What each feature adds to the scores of rows, beside the score of the mean path. Costs little
-    /// more than the scores themselves.
+    /// more than the scores.
+    ///
+    /// # Panics
+    /// With fewer columns than the forest has features.
     pub fn attribute(&self, records: ArrayView2<'_, f64>) -> Attribution {
-        let trees = self.trees.len() as f64;
-        let expected: Vec<_> = self.trees.iter().map(Tree::expected_path_lengths).collect();
-        let base_path = expected.iter().filter_map(|nodes| nodes.first()).sum::<f64>() / trees;
-        let base = libm::exp2(-base_path);
-        let scores = self.scores(records);
-        let mut contributions = Array2::zeros((records.nrows(), self.features));
-        let blocks = records.axis_chunks_iter(Axis(0), BLOCK);
-        for (block, mut sums) in blocks.zip(contributions.axis_chunks_iter_mut(Axis(0), BLOCK)) {
-            let values: Vec<f64> = block.iter().copied().map(canonical).collect();
-            for (tree, expected) in self.trees.iter().zip(&expected) {
-                let rows = values.chunks_exact(block.ncols());
-                for (row, mut sums) in rows.zip(sums.rows_mut()) {
-                    // A new array is in standard order.
-                    if let Some(sums) = sums.as_slice_mut() {
-                        tree.attribute(expected, row, sums);
-                    }
-                }
-            }
-        }
-        for (mut row, score) in contributions.rows_mut().into_iter().zip(&scores) {
-            row /= trees;
-            share_out(row, *score, base);
-        }
-        Attribution { bases: vec![base; records.nrows()], contributions }
+        let changes = self.changes.get(|| self.trees.iter().map(Tree::changes).collect());
+        let values = |block: ArrayView2<'_, f64>| block.iter().copied().map(canonical).collect();
+        attribute(&self.trees, changes, records, values, |tree, changes, row, sums| {
+            tree.walk(row, |feature, next| sums[feature] += changes[next])
+        })
     }
 }

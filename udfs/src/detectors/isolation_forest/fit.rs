@@ -10,6 +10,7 @@ use super::error::FitError;
 use super::hyperparams::{IsolationForestValidParams, MAX_SAMPLE_ROWS};
 use super::{IsolationForest, Node, Tree};
 use crate::detectors::canonical;
+use crate::detectors::memo::Memo;
 use crate::detectors::random::SplitMix64;
 use crate::detectors::signature::MAX_FEATURES;
 
@@ -40,7 +41,13 @@ impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, FitError> for IsolationFo
                 Tree(grower.nodes)
             })
             .collect();
-        Ok(IsolationForest { params: self.clone(), features, sample_rows: rows as u64, trees })
+        Ok(IsolationForest {
+            params: self.clone(),
+            features,
+            sample_rows: rows as u64,
+            trees,
+            changes: Memo::default(),
+        })
     }
 }
 

@@ -54,6 +54,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::json::{checked, threshold};
+use super::memo::Memo;
 use super::training::{Hyperparameters, Threshold};
 use super::{Algorithm, Attribution, Detector};
 
@@ -78,6 +79,9 @@ pub struct IsolationForest {
     features: usize,
     sample_rows: u64,
     trees: Vec<Tree>,
+    /// What rows learn at the nodes of each tree, for explanations.
+    #[serde(skip)]
+    changes: Memo<Vec<Vec<f64>>>,
 }
 
 /// The nodes of a tree in preorder: the left child of a split follows it.

@@ -34,16 +34,18 @@ pub(in crate::detectors) fn relative_path_length(rows: u64, depth: u64, subsampl
 }
 
 impl Tree {
-    /// h(x) / c(n) of one row of canonical values.
-    fn path_length(&self, row: &[f64]) -> f64 {
+    /// h(x) / c(n) of one row of canonical values; `visit` gets the feature of each cut on its way
+    /// and the node behind it.
+    pub(super) fn walk(&self, row: &[f64], mut visit: impl FnMut(usize, usize)) -> f64 {
         let mut at = 0;
         loop {
             match self.0[at] {
                 Node::Leaf { path_length, .. } => return path_length,
                 Node::Split { feature, threshold, missing_left, right } => {
-                    let value = row[usize::from(feature)];
-                    let left = value < threshold || (value.is_nan() && missing_left);
+                    let feature = usize::from(feature);
+                    let left = row[feature] < threshold || (row[feature].is_nan() && missing_left);
                     at = if left { at + 1 } else { right as usize };
+                    visit(feature, at);
                 }
             }
         }
@@ -65,7 +67,7 @@ impl IsolationForest {
             let mut path_lengths = vec![0.0; block.nrows()];
             for tree in &self.trees {
                 for (sum, row) in path_lengths.iter_mut().zip(values.chunks_exact(block.ncols())) {
-                    *sum += tree.path_length(row);
+                    *sum += tree.walk(row, |_, _| {});
                 }
             }
             // Means of ratios, not ratios of means: where nothing can be cut all ratios are one, the

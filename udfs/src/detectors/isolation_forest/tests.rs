@@ -106,6 +106,7 @@ mod score {
             params: IsolationForest::params().n_estimators(2).max_samples(4).check().unwrap(),
             features: 2,
             sample_rows: 4,
+            changes: Memo::default(),
             trees: vec![
                 // x0 < 10 ? (x1 < 5 ? 1 row : 2 rows) : 1 row
                 Tree(vec![
@@ -332,6 +333,7 @@ mod explain {
             params: IsolationForest::params().n_estimators(1).max_samples(4).check().unwrap(),
             features: 2,
             sample_rows: 4,
+            changes: Memo::default(),
             trees: vec![Tree(vec![split, Node::leaf(3, 1, 4), Node::leaf(1, 1, 4)])],
         };
         let (c3, c4) = (average_path_length(3), average_path_length(4));

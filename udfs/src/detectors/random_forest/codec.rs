@@ -12,6 +12,7 @@ use linfa::ParamGuard;
 
 use super::hyperparams::RandomForestValidParams;
 use super::{Node, RandomForest, Tree};
+use crate::detectors::memo::Memo;
 use crate::detectors::preorder::{Cut, LEAF, read_tree, some_rows};
 use crate::detectors::sampling::Sampling;
 use crate::detectors::wire::{Reader, WireError};
@@ -97,7 +98,8 @@ pub(in crate::detectors) fn decode(
     if sample_rows == 0 {
         return Err(WireError::Invalid("it was trained on no rows"));
     }
-    let mut forest = RandomForest { params, features, sample_rows, trees: vec![] };
+    let changes = Memo::default();
+    let mut forest = RandomForest { params, features, sample_rows, trees: vec![], changes };
     for _ in 0..forest.params.n_estimators() {
         let tree = forest.decode_tree(&mut reader)?;
         forest.trees.push(tree);

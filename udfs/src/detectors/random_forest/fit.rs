@@ -7,6 +7,7 @@ use super::hyperparams::{MAX_SAMPLES, RandomForestValidParams};
 use super::{Node, RandomForest, Tree};
 use crate::detectors::canonical;
 use crate::detectors::isolation_forest::fit::partition;
+use crate::detectors::memo::Memo;
 use crate::detectors::random::SplitMix64;
 use crate::detectors::signature::MAX_FEATURES;
 
@@ -44,7 +45,13 @@ impl RandomForestValidParams {
                 Tree(grower.nodes)
             })
             .collect();
-        Ok(RandomForest { params: self.clone(), features, sample_rows: rows as u64, trees })
+        Ok(RandomForest {
+            params: self.clone(),
+            features,
+            sample_rows: rows as u64,
+            trees,
+            changes: Memo::default(),
+        })
     }
 }
 

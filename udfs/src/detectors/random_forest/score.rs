@@ -7,8 +7,10 @@ use crate::detectors::isolation_forest::score::BLOCK;
 use crate::detectors::{Attribution, canonical};
 
 impl Tree {
-    /// The share of anomalies among the training rows below each node.
-    fn shares(&self) -> Vec<f64> {
+    /// What a row learns of its share of anomalies where it arrives at each node: at the root, that
+    /// of the training rows; below, by how much that of those there differs from the one before.
+    fn changes(&self) -> Vec<f64> {
+        let mut shares = vec![0.0; self.0.len()];
         let mut counts = vec![(0.0, 0.0); self.0.len()];
         // Children come after their parents.
         for (at, node) in self.0.iter().enumerate().rev() {
@@ -19,23 +21,28 @@ impl Tree {
                     (left.0 + right.0, left.1 + right.1)
                 }
             };
+            shares[at] = counts[at].1 / counts[at].0;
+            if let Node::Split { right, .. } = *node {
+                // Nothing else looks at the shares of the children.
+                shares[at + 1] -= shares[at];
+                shares[right as usize] -= shares[at];
+            }
         }
-        counts.into_iter().map(|(rows, anomalies)| anomalies / rows).collect()
+        shares
     }
 
     /// Walks down with a row of canonical values to the share in its leaf; `visit` gets the feature
-    /// of each cut, the node that it stands in and the next one.
-    fn walk(&self, row: &[f64], mut visit: impl FnMut(usize, usize, usize)) -> f64 {
+    /// of each cut and the node behind it.
+    fn walk(&self, row: &[f64], mut visit: impl FnMut(usize, usize)) -> f64 {
         let mut at = 0;
         loop {
             match self.0[at] {
                 Node::Leaf { rows, anomalies } => return f64::from(anomalies) / f64::from(rows),
                 Node::Split { feature, threshold, missing_left, right } => {
-                    let value = row[usize::from(feature)];
-                    let left = value < threshold || (value.is_nan() && missing_left);
-                    let next = if left { at + 1 } else { right as usize };
-                    visit(usize::from(feature), at, next);
-                    at = next;
+                    let feature = usize::from(feature);
+                    let left = row[feature] < threshold || (row[feature].is_nan() && missing_left);
+                    at = if left { at + 1 } else { right as usize };
+                    visit(feature, at);
                 }
             }
         }
@@ -56,7 +63,7 @@ impl RandomForest {
             let mut sums = vec![0.0; block.nrows()];
             for tree in &self.trees {
                 for (sum, row) in sums.iter_mut().zip(values.chunks_exact(self.features)) {
-                    *sum += tree.walk(row, |_, _, _| {});
+                    *sum += tree.walk(row, |_, _| {});
                 }
             }
             scores.extend(sums.iter().map(|sum| sum / trees));
@@ -67,16 +74,22 @@ impl RandomForest {
     /// What each feature adds to the scores of rows, beside the mean share of anomalies.
     pub fn attribute(&self, records: ArrayView2<'_, f64>) -> Attribution {
         let trees = self.trees.len() as f64;
-        let shares: Vec<_> = self.trees.iter().map(Tree::shares).collect();
-        let base = shares.iter().filter_map(|nodes| nodes.first()).sum::<f64>() / trees;
-        let mut contributions = Array2::zeros(records.dim());
-        for (record, mut sums) in records.rows().into_iter().zip(contributions.rows_mut()) {
-            let row: Vec<f64> = record.iter().copied().map(canonical).collect();
-            for (tree, shares) in self.trees.iter().zip(&shares) {
-                tree.walk(&row, |feature, at, next| sums[feature] += shares[next] - shares[at]);
+        let changes = self.changes.get(|| self.trees.iter().map(Tree::changes).collect());
+        let base = changes.iter().filter_map(|nodes| nodes.first()).sum::<f64>() / trees;
+        let mut contributions = Array2::zeros((records.nrows(), self.features));
+        let blocks = records.axis_chunks_iter(Axis(0), BLOCK);
+        for (block, mut sums) in blocks.zip(contributions.axis_chunks_iter_mut(Axis(0), BLOCK)) {
+            let values: Vec<f64> = block.iter().copied().map(canonical).collect();
+            // A new array is in standard order.
+            let Some(sums) = sums.as_slice_mut() else { continue };
+            for (tree, changes) in self.trees.iter().zip(changes) {
+                let rows = values.chunks_exact(block.ncols());
+                for (row, sums) in rows.zip(sums.chunks_exact_mut(self.features)) {
+                    tree.walk(row, |feature, next| sums[feature] += changes[next]);
+                }
             }
-            sums /= trees;
         }
+        contributions /= trees;
         Attribution { bases: vec![base; records.nrows()], contributions }
     }
 }

@@ -64,6 +64,7 @@ fn a_hand_built_forest_scores_as_computed_by_hand() {
         params: params().n_estimators(2).check().unwrap(),
         features: 2,
         sample_rows: 4,
+        changes: Memo::default(),
         trees: vec![
             // x0 < 10 ? (x1 < 5 ? 0 of 1 : 1 of 2) : 1 of 1; shares 2/4, 1/3
             Tree(vec![
