@@ -15,7 +15,7 @@
 //! `{"leaf": {...}}` or `{"split": {...}}`, whose left side follows it. A `column` counts from 0: a
 //! feature, or with `one_hot` a category, is one. What follows from the rest is left out. Of the
 //! options, `cblof` holds those that belong to it: null or `{"alpha": share, "beta": ratio}`; of
-//! `n_components` and `variance` there is one.
+//! `n_components` and `variance` one is null.
 //!
 //! Numbers are written with as many digits as their bits need. JSON has no infinity, so that the
 //! threshold of a cut that separates present values from missing ones is `"Infinity"`.

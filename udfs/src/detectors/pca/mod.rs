@@ -52,13 +52,43 @@ pub const MAX_COMPONENTS: u64 = MAX_COLUMNS as u64 - 1;
 
 /// How many components are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(into = "ComponentOptions", try_from = "ComponentOptions")]
 pub enum Components {
     /// This many, fewer than columns. Fewer where training rows spread in fewer directions.
-    #[serde(rename = "n_components")]
     Number(u64),
     /// As many as hold this share of the variance, in (0, 1): at least 1, and fewer than columns.
-    #[serde(rename = "variance")]
     Variance(f64),
+}
+
+/// The same as options: one of them is there.
+#[derive(Serialize, Deserialize)]
+struct ComponentOptions {
+    // Without this, a field that is missing would be null.
+    #[serde(deserialize_with = "Option::deserialize")]
+    n_components: Option<u64>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    variance: Option<f64>,
+}
+
+impl From<Components> for ComponentOptions {
+    fn from(components: Components) -> Self {
+        match components {
+            Components::Number(number) => Self { n_components: Some(number), variance: None },
+            Components::Variance(share) => Self { n_components: None, variance: Some(share) },
+        }
+    }
+}
+
+impl TryFrom<ComponentOptions> for Components {
+    type Error = &'static str;
+
+    fn try_from(options: ComponentOptions) -> Result<Self, Self::Error> {
+        match (options.n_components, options.variance) {
+            (Some(number), None) => Ok(Self::Number(number)),
+            (None, Some(share)) => Ok(Self::Variance(share)),
+            _ => Err("either `n_components` or `variance` is a number, the other one is null"),
+        }
+    }
 }
 
 /// Hyperparameters not checked yet; see [`Self::check`](ParamGuard).
