@@ -27,8 +27,9 @@ fn ranges_are_checked() {
     let wide = Array2::zeros((2, 513));
     let error = valid(Pca::params()).fit(wide.view(), None).unwrap_err().to_string();
     assert!(error.starts_with("components are taken of at most 512 columns, got 513"), "{error}");
-    let narrow = Array2::zeros((2, 2));
-    let error = keeping(Components::Number(2)).fit(narrow.view(), None).unwrap_err().to_string();
+    let two_columns = Array2::zeros((2, 2));
+    let error =
+        keeping(Components::Number(2)).fit(two_columns.view(), None).unwrap_err().to_string();
     assert!(error.starts_with("`n_components` must be less than the number of columns, 2, got 2"));
 }
 
