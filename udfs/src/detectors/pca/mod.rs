@@ -9,7 +9,7 @@
 //! adds the square of its difference. Which of several directions of equal variance are kept depends
 //! on the order of the columns.
 //!
-//! Eigenvectors are computed here, by [rotations](eigen). The principal component analysis of
+//! Eigenvectors are computed here, by rotations (`eigen`). The principal component analysis of
 //! linfa-reduction 0.8.1 searches for the directions (LOBPCG) from a random start and returns what
 //! it has where it does not converge, without an error: on the rows of the test below, scores
 //! without two and three components are wrong by 2.7 and 52, and the singular value 15.89 comes out
