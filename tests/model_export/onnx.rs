@@ -24,10 +24,9 @@ fn compare(project: &Project, relation: &str, rows: &str) -> Value {
     let output = output.output().expect("Python");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    eprintln!("{relation}: {found}");
     let difference = found["difference"].as_f64().expect("a number");
-    assert!(difference <= TOLERANCE, "{relation}: {difference}");
-    assert_eq!(found["flipped"], 0, "{relation}");
+    assert!(difference <= TOLERANCE, "{relation}: {found}");
+    assert_eq!(found["flipped"], 0, "{relation}: {found}");
     let info = project.value(&format!("SELECT model_info(model)['digest'] FROM {relation}"));
     assert_eq!(found["digest"], info.as_str(), "{relation}");
     found
