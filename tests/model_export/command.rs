@@ -129,6 +129,15 @@ fn the_binary_form_is_the_value_in_the_table() {
 }
 
 #[test]
+fn the_json_form_is_read_back_as_the_same_model() {
+    let project = published();
+    let json = export(&project, &["models.forest", "--format", "json"]);
+    let json = String::from_utf8(json).expect("UTF-8").replace('\'', "''");
+    let same = format!("SELECT model_from_json('{json}') = model FROM models.forest");
+    assert_eq!(project.value(&same), "true");
+}
+
+#[test]
 fn stdout_gets_the_bytes_of_the_file() {
     let project = published();
     let file = export(&project, &["models.forest", "--format", "onnx"]);
